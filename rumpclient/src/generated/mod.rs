@@ -1,0 +1,7 @@
+//! What `cargo xtask codegen` writes, behind this hand-written module.
+
+// The calls keep the names that `syscalls.master` gives them.
+#[allow(non_snake_case)]
+mod api;
+pub mod args;
+pub(crate) mod table;
