@@ -1,0 +1,565 @@
+//! One connection to a rump kernel, which is one process in that kernel, shared by any number of
+//! threads.
+//!
+//! # How a call travels
+//! The caller registers its request with what memory it lends, sends it, and waits. Whoever waits
+//! while nobody else receives becomes the **receiver**: it polls the stream for everybody, serves
+//! the server's copyins and copyouts, and hands out answers. The others sleep, each in its own
+//! [`Parker`], and are woken one by one. A receiver that has its own answer, or must let a signal
+//! in, gives the role up and wakes one sleeper to take it.
+//!
+//! # Locking rules
+//! - Every lock is taken under [`SignalsBlocked`] and released before signals are let in: a signal
+//!   handler may make calls on this very session, nested, and must find nothing held.
+//! - Three locks, in this order: `rx` or `tx` first, `state` last. Never `rx` and `tx` together,
+//!   but for a thread about to exec (`freeze.rs`) or to move a descriptor (`vacate.rs`), which
+//!   takes `rx` and then `tx`. `rx` belongs to the receiver; `tx` is held while bytes are handed to the host.
+//! - No lock is held while waiting for the stream or for another thread. Host calls under a lock
+//!   are ones that do not wait.
+//! - Caller memory is touched only under `state`, or while the call that lends it is **pinned**
+//!   (`Call::pins`): a caller does not leave before its pins are gone, which takes one host call
+//!   that does not wait.
+//! - A session belongs to the process that made it. A forked child takes none of its locks, not
+//!   even to find out: [`Session::check_process`] comes first, and again wherever signals were
+//!   let in, since a handler may have forked.
+
+mod freeze;
+mod receive;
+mod transmit;
+mod vacate;
+
+use std::ffi::CStr;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Stage};
+use crate::lend::Lends;
+use crate::marshal::Register;
+use crate::netbsd::Errno;
+use crate::options::Settings;
+use crate::proto::banner::Banner;
+use crate::proto::body::{self, PreforkKey, SmallFrame};
+use crate::proto::header::{HandshakeKind, Kind, ServerError};
+use crate::proto::inbound::Reply;
+use crate::proto::requests::Requests;
+use crate::sys::{self, Fd, Interest, Parker, SignalWatch, SignalsBlocked};
+
+pub(crate) use freeze::Frozen;
+use receive::Rx;
+use transmit::{Outgoing, Tx};
+
+/// A connection and the kernel process behind it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    stream: Fd,
+    settings: Arc<Settings>,
+    watch: SignalWatch,
+    lineage: u32,
+    state: Mutex<State>,
+    rx: Mutex<Rx>,
+    tx: Mutex<Tx>,
+    /// How many frames in `tx` wait for the host to take them; the receiver then polls for room.
+    tx_queued: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    requests: Requests<Call>,
+    /// The request whose caller polls the stream.
+    receiver: Option<u64>,
+    /// Set once, when the connection is of no further use.
+    ended: Option<Arc<Error>>,
+    banner: Option<Banner>,
+    established: bool,
+    /// The connection came over exec: until the handshake is answered, so may calls of the old
+    /// program that nobody here has made.
+    resumed: bool,
+    /// The thread that is about to exec, while the stream must not move.
+    frozen_by: Option<ThreadId>,
+    /// NetBSD signals raised and not yet delivered; signal `n` is bit `n - 1`.
+    raised: u64,
+    /// Bytes of memory mapped for the server so far.
+    mapped: usize,
+    /// Requests that nobody waits for any more but the server may still answer.
+    abandoned: usize,
+    spare_parkers: Vec<Arc<Parker>>,
+}
+
+/// One outstanding request.
+#[derive(Debug)]
+struct Call {
+    parker: Arc<Parker>,
+    lends: Lends,
+    reply: Option<Reply>,
+    /// Memory that the call should have lent could not be used: its result is EFAULT.
+    fault: bool,
+    /// How many host calls work on the call's memory right now.
+    pins: u32,
+    /// The caller sleeps in the parker.
+    parked: bool,
+    /// The caller has given up.
+    abandoned: bool,
+}
+
+impl Call {
+    /// Whether the server may use what the call lends.
+    fn is_running(&self) -> bool {
+        self.reply.is_none() && !self.abandoned
+    }
+}
+
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The kernel says so, or the call's memory was bad.
+    Kernel(Errno),
+    /// The server refused the request.
+    Refused(ServerError),
+    /// The connection ended. Unless `sent`, the server cannot have seen the request.
+    Lost { sent: bool },
+    /// The deadline passed.
+    TimedOut,
+    /// The session is another process's.
+    Forked,
+}
+
+/// More unanswered requests than this that everybody has given up on, and the server counts as
+/// gone.
+const ABANDONED_MAX: usize = 1024;
+
+/// How a new connection introduces itself.
+#[derive(Debug)]
+pub(crate) enum Hello {
+    /// As a new process.
+    Guest,
+    /// As the process that a prefork made.
+    Fork(PreforkKey),
+    /// To have the process that a prefork made dropped. The server closes without an answer.
+    CancelFork(PreforkKey),
+    /// As the same process after exec, on the connection it had before.
+    Exec,
+}
+
+impl Hello {
+    /// The handshake. It is sent ahead of the banner, which servers allow; the banner is still
+    /// checked before the answer is believed, since it must come first.
+    fn frame(&self, reqno: u64, command: &CStr) -> SmallFrame {
+        match *self {
+            Self::Guest => body::handshake_named(reqno, HandshakeKind::Guest, command),
+            Self::Exec => body::handshake_named(reqno, HandshakeKind::Exec, command),
+            Self::Fork(key) => body::handshake_fork(reqno, key, false),
+            Self::CancelFork(key) => body::handshake_fork(reqno, key, true),
+        }
+    }
+}
+
+impl Session {
+    /// Introduces this process to the server at the other end of `stream`.
+    pub(crate) fn establish(
+        stream: Fd,
+        settings: Arc<Settings>,
+        hello: &Hello,
+        deadline: Option<Instant>,
+    ) -> Result<Arc<Self>, Error> {
+        let connecting = |source| Error::Io { stage: Stage::Connect, source };
+        let resumed = matches!(hello, Hello::Exec);
+        let session = Self {
+            stream,
+            watch: SignalWatch::new().map_err(connecting)?,
+            lineage: sys::lineage(),
+            state: Mutex::new(State { resumed, ..State::default() }),
+            rx: Mutex::new(Rx::new(settings.frame_cap, resumed)),
+            tx: Mutex::default(),
+            tx_queued: AtomicUsize::new(0),
+            settings,
+        };
+        let command = session.settings.command.clone();
+        let answer = session.request(Kind::Handshake, Lends::default(), deadline, |reqno| {
+            hello.frame(reqno, &command)
+        });
+        match answer {
+            Ok(Reply::Handshake { error: 0 }) => {
+                session.lock_state().established = true;
+                Ok(Arc::new(session))
+            }
+            Ok(Reply::Handshake { error }) => Err(Error::Kernel(Errno::from_raw(error))),
+            Ok(_) => Err(Error::Closed { stage: Stage::Handshake }),
+            Err(failure) => Err(session.handshake_error(failure)),
+        }
+    }
+
+    fn handshake_error(self, failure: Failure) -> Error {
+        let limit = self.settings.handshake_timeout.unwrap_or(Duration::MAX);
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let stage = state.stage();
+        match failure {
+            Failure::Refused(code) => Error::Refused(code),
+            Failure::TimedOut => Error::TimedOut { stage, limit },
+            Failure::Kernel(errno) => Error::Kernel(errno),
+            Failure::Forked => Error::Forked,
+            Failure::Lost { .. } => {
+                state.ended.and_then(Arc::into_inner).unwrap_or(Error::Closed { stage })
+            }
+        }
+    }
+
+    /// The session's host descriptors.
+    pub(crate) fn descriptors(&self) -> (&Fd, &SignalWatch) {
+        (&self.stream, &self.watch)
+    }
+
+    /// The stream.
+    pub(crate) fn stream(&self) -> &Fd {
+        &self.stream
+    }
+
+    /// Closes a forked child's copies of its parent's descriptors. The parent's connection is not
+    /// disturbed, and ends when the parent does.
+    pub(crate) fn close_in_child(&self) {
+        debug_assert!(self.check_process().is_err(), "the session is this process's own");
+        self.stream.close();
+        self.watch.descriptor().close();
+    }
+
+    /// Gives the descriptors up without closing them: they are a vforked child's, whose memory this
+    /// was, and so their numbers mean nothing here.
+    pub(crate) fn disown_descriptors(&self) {
+        self.stream.disown();
+        self.watch.descriptor().disown();
+    }
+
+    /// What the server said of itself.
+    pub(crate) fn banner(&self) -> Option<Banner> {
+        if self.check_process().is_err() {
+            return None;
+        }
+        let _signals = SignalsBlocked::new();
+        self.lock_state().banner.clone()
+    }
+
+    /// Why the connection ended, if it did.
+    pub(crate) fn ended(&self) -> Option<Arc<Error>> {
+        if self.check_process().is_err() {
+            return Some(Arc::new(Error::Forked));
+        }
+        let _signals = SignalsBlocked::new();
+        self.lock_state().ended.clone()
+    }
+
+    /// Whether this process made the session.
+    pub(crate) fn check_process(&self) -> Result<(), Failure> {
+        if self.lineage == sys::lineage() { Ok(()) } else { Err(Failure::Forked) }
+    }
+
+    /// Runs a system call: at most 64 bytes of marshalled arguments, which lend `lends` until this
+    /// returns.
+    pub(crate) fn syscall(
+        &self,
+        number: u32,
+        args: &[u8],
+        lends: Lends,
+        deadline: Option<Instant>,
+    ) -> Result<[Register; 2], Failure> {
+        // Checked before anything is registered.
+        let too_long = || Failure::Kernel(Errno::EINVAL);
+        let frame = body::syscall(0, number, args).ok_or_else(too_long)?;
+        match self.request(Kind::Syscall, lends, deadline, |reqno| frame.with_reqno(reqno))? {
+            Reply::Syscall { error: 0, retval } => Ok(retval),
+            Reply::Syscall { error, .. } => Err(Failure::Kernel(Errno::from_raw(error))),
+            // The request table matched the answer's type.
+            _ => Err(Failure::Kernel(Errno::EINVAL)),
+        }
+    }
+
+    /// Has the kernel fork this process: the key by which the twin is claimed.
+    pub(crate) fn prefork(&self, deadline: Option<Instant>) -> Result<PreforkKey, Failure> {
+        match self.request(Kind::Prefork, Lends::default(), deadline, body::prefork)? {
+            Reply::Prefork(key) => Ok(key),
+            // The request table matched the answer's type.
+            _ => Err(Failure::Kernel(Errno::EINVAL)),
+        }
+    }
+
+    /// Sends a request and waits for its answer.
+    fn request(
+        &self,
+        kind: Kind,
+        lends: Lends,
+        deadline: Option<Instant>,
+        frame: impl FnOnce(u64) -> SmallFrame,
+    ) -> Result<Reply, Failure> {
+        self.check_process()?;
+        let mut signals = SignalsBlocked::new();
+        let reqno = self.register(kind, lends)?;
+        self.submit([Outgoing::request(reqno, frame(reqno))]);
+        match self.wait(reqno, &mut signals, deadline)? {
+            Reply::Refused(error) => Err(Failure::Refused(error)),
+            reply => Ok(reply),
+        }
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere is no reason to lose the connection: every update of the state is
+        // completed before anything that could panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn register(&self, kind: Kind, lends: Lends) -> Result<u64, Failure> {
+        let mut state = self.lock_state();
+        if state.ended.is_some() {
+            return Err(Failure::Lost { sent: false });
+        }
+        if state.frozen_by == Some(std::thread::current().id()) {
+            // A signal handler on top of an exec: the stream is promised to the new program.
+            return Err(Failure::Kernel(Errno::EBUSY));
+        }
+        let parker = state.spare_parkers.pop().unwrap_or_default();
+        Ok(state.requests.insert(
+            kind,
+            Call {
+                parker,
+                lends,
+                reply: None,
+                fault: false,
+                pins: 0,
+                parked: false,
+                abandoned: false,
+            },
+        ))
+    }
+
+    /// Waits for the answer to `reqno`, receiving for everybody when nobody else does.
+    fn wait(
+        &self,
+        reqno: u64,
+        signals: &mut SignalsBlocked,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, Failure> {
+        self.flush_before_waiting(signals, deadline);
+        self.check_process()?;
+        let mut state = self.lock_state();
+        loop {
+            let ended = state.ended.is_some();
+            let call = state.requests.get_mut(reqno).expect("a caller's own request is registered");
+            if call.pins == 0 {
+                if let Some(reply) = call.reply.take() {
+                    let fault = call.fault;
+                    self.leave(state, reqno);
+                    return if fault { Err(Failure::Kernel(Errno::EFAULT)) } else { Ok(reply) };
+                }
+                if ended {
+                    self.leave(state, reqno);
+                    return Err(Failure::Lost { sent: !self.is_unsent(reqno) });
+                }
+                if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                    self.give_up(state, reqno);
+                    return Err(Failure::TimedOut);
+                }
+            }
+            state = match state.receiver {
+                Some(receiver) if receiver != reqno => {
+                    self.sleep(state, reqno, signals, deadline)?
+                }
+                _ => {
+                    state.receiver = Some(reqno);
+                    drop(state);
+                    self.receive_once(reqno, signals, deadline)?
+                }
+            };
+        }
+    }
+
+    /// One turn as the receiver.
+    fn receive_once(
+        &self,
+        reqno: u64,
+        signals: &mut SignalsBlocked,
+        deadline: Option<Instant>,
+    ) -> Result<MutexGuard<'_, State>, Failure> {
+        let signal = match self.receive(signals, deadline) {
+            Ok(signal) => signal,
+            Err(error) => {
+                self.end(error);
+                false
+            }
+        };
+        let mut state = self.lock_state();
+        if signal || state.raised != 0 {
+            self.pass_role(state, reqno);
+            self.let_signals_in(signals);
+            self.check_process()?;
+            state = self.lock_state();
+        }
+        Ok(state)
+    }
+
+    /// Polls the stream and handles what came; whether a signal waits to be let in.
+    fn receive(&self, signals: &SignalsBlocked, deadline: Option<Instant>) -> Result<bool, Error> {
+        let failed = |source| Error::Io { stage: Stage::Calls, source };
+        self.watch.watch(signals).map_err(failed)?;
+        let interest = Interest { read: true, write: self.tx_pending() };
+        let ready = sys::poll_stream(&self.stream, interest, Some(&self.watch), deadline)
+            .map_err(failed)?;
+        if ready.write {
+            self.submit([]);
+        }
+        if ready.read {
+            self.handle_readable()?;
+        }
+        Ok(ready.signal)
+    }
+
+    /// Sleeps until woken; signals are let in meanwhile.
+    fn sleep<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        reqno: u64,
+        signals: &mut SignalsBlocked,
+        deadline: Option<Instant>,
+    ) -> Result<MutexGuard<'a, State>, Failure> {
+        let call = state.requests.get_mut(reqno).expect("a caller's own request is registered");
+        call.parked = true;
+        let parker = Arc::clone(&call.parker);
+        // Under the lock: whoever has news for this call sets it after this.
+        parker.reset();
+        drop(state);
+        signals.unblocked(|| {
+            // In the child of a handler that forked, nobody would wake it.
+            if self.check_process().is_ok() {
+                parker.park(deadline);
+            }
+        });
+        self.check_process()?;
+        let mut state = self.lock_state();
+        if let Some(call) = state.requests.get_mut(reqno) {
+            call.parked = false;
+        }
+        Ok(state)
+    }
+
+    /// Delivers what the server raised and what the host has pending. No role, no lock.
+    fn let_signals_in(&self, signals: &mut SignalsBlocked) {
+        let mut raised = std::mem::take(&mut self.lock_state().raised);
+        signals.unblocked(|| {
+            while raised != 0 {
+                let signo = raised.trailing_zeros() + 1;
+                raised &= raised - 1;
+                self.settings.raise.deliver(signo as i32);
+            }
+        });
+    }
+
+    /// Takes a caller off the books, and passes the receiver's role on if it had it.
+    fn leave(&self, mut state: MutexGuard<'_, State>, reqno: u64) {
+        if let Some(call) = state.requests.remove(reqno) {
+            state.spare_parkers.push(call.parker);
+        }
+        self.pass_role(state, reqno);
+    }
+
+    /// Leaves without an answer. A request that the host has not begun to send is withdrawn, so
+    /// that the server never runs a call nobody waits for; for any other the answer is still due.
+    fn give_up(&self, mut state: MutexGuard<'_, State>, reqno: u64) {
+        // Before the lock is released: from then on nobody may use what the call lent.
+        state.abandon(reqno);
+        self.pass_role(state, reqno);
+        let withdrawn = self.withdraw(reqno);
+        let mut state = self.lock_state();
+        if withdrawn {
+            state.forget_abandoned(reqno);
+        }
+        if state.abandoned > ABANDONED_MAX {
+            let stage = state.stage();
+            drop(state);
+            let limit = self.settings.call_timeout.unwrap_or_default();
+            self.end(Error::TimedOut { stage, limit });
+        }
+    }
+
+    /// Gives the receiver's role up, if `reqno` has it, and wakes a sleeper to take it.
+    fn pass_role(&self, mut state: MutexGuard<'_, State>, reqno: u64) {
+        if state.receiver != Some(reqno) {
+            return;
+        }
+        state.receiver = None;
+        let sleepers =
+            state.requests.iter_mut().filter(|(_, call)| call.parked && call.is_running());
+        for (_, call) in sleepers {
+            // One that runs a signal handler right now may be long in coming: ask the next.
+            if call.parker.wake() {
+                break;
+            }
+        }
+    }
+
+    /// Ends the connection for good: every caller gets the same error. The first reason stays.
+    fn end(&self, error: Error) {
+        let mut state = self.lock_state();
+        if state.ended.is_some() {
+            return;
+        }
+        state.ended = Some(Arc::new(error));
+        for (_, call) in state.requests.iter_mut() {
+            call.parker.wake();
+        }
+        drop(state);
+        // A program that closes descriptors it does not know closes these too. Their numbers are
+        // then the next ones to be given out, and nobody's here.
+        self.stream.disown_if_closed();
+        self.watch.descriptor().disown_if_closed();
+        sys::shutdown(&self.stream);
+    }
+}
+
+impl State {
+    /// Whether what the server says may still be about calls of the program before exec.
+    fn is_stale(&self) -> bool {
+        self.resumed && !self.established
+    }
+
+    fn stage(&self) -> Stage {
+        match (self.established, &self.banner) {
+            (true, _) => Stage::Calls,
+            (false, Some(_)) => Stage::Handshake,
+            (false, None) => Stage::Banner,
+        }
+    }
+
+    /// Notes that the caller of `reqno`, which nobody has pinned, waits no longer.
+    fn abandon(&mut self, reqno: u64) {
+        let call = self.requests.get_mut(reqno).expect("a caller's own request is registered");
+        debug_assert_eq!(call.pins, 0, "the call's memory is in use");
+        call.abandoned = true;
+        call.lends = Lends::default();
+        self.abandoned += 1;
+    }
+
+    /// Takes an abandoned request off the books: no answer is due any more.
+    fn forget_abandoned(&mut self, reqno: u64) {
+        if self.requests.remove(reqno).is_some() {
+            self.abandoned -= 1;
+        }
+    }
+
+    /// Keeps the caller of `reqno` from leaving, if it still runs.
+    fn pin(&mut self, reqno: u64) -> bool {
+        match self.requests.get_mut(reqno) {
+            Some(call) if call.is_running() => {
+                call.pins += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn unpin(&mut self, reqno: u64) {
+        if let Some(call) = self.requests.get_mut(reqno) {
+            call.pins -= 1;
+            if call.pins == 0 && call.parked {
+                call.parker.wake();
+            }
+        }
+    }
+}

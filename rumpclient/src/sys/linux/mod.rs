@@ -1,0 +1,49 @@
+//! Linux.
+
+#![allow(unsafe_code)]
+
+mod fd;
+mod folder;
+mod lineage;
+mod memory;
+mod park;
+mod poll;
+mod process;
+mod program;
+mod signals;
+mod socket;
+mod spawn;
+
+pub(crate) use fd::{Fd, close_range};
+pub(crate) use folder::PrivateFolder;
+pub(crate) use lineage::lineage;
+pub(crate) use memory::{map_anonymous, page_size, read_process, write_process};
+pub(crate) use park::Parker;
+pub(crate) use poll::{Interest, poll_stream};
+pub(crate) use process::{
+    Forked, StringArray, change_to_root, close_inherited_watch, environment, exec, exit_now, fork,
+    inherit_stream, is_privileged, new_session, number, set_cloexec, set_host_fork, silence_stdio,
+    stream_identity,
+};
+pub(crate) use program::{command_name, process_id, working_directory};
+pub(crate) use signals::{SignalWatch, SignalsBlocked, raise_process};
+pub(crate) use socket::{
+    Io, IoVec, connect_inet, connect_unix, peer_address, peer_credentials, recv, recv_vectored,
+    send, shutdown,
+};
+pub(crate) use spawn::{is_executable, open_null, pipe, socket_pair, spawn};
+
+use std::io;
+
+/// Runs a system call by number; for those that rustix does not wrap, or wraps behind references
+/// that caller memory cannot honour.
+macro_rules! syscall {
+    ($number:ident $(, $arg:expr)* $(,)?) => {
+        $crate::sys::linux::check(libc::syscall(libc::$number $(, $arg)*))
+    };
+}
+use syscall;
+
+fn check(result: libc::c_long) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}

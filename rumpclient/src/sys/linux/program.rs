@@ -1,0 +1,35 @@
+//! Facts about the running program.
+
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use super::Fd;
+
+/// This process's id.
+pub(crate) fn process_id() -> u32 {
+    rustix::process::getpid().as_raw_nonzero().get() as u32
+}
+
+/// The command name, as `ps` shows it: up to 15 bytes.
+pub(crate) fn command_name() -> CString {
+    read_command().unwrap_or_else(|_| c"rumpclient".into())
+}
+
+fn read_command() -> io::Result<CString> {
+    let file = openat(CWD, c"/proc/self/comm", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let file = Fd::adopt(file)?;
+    let mut name = [0; 64];
+    let len = rustix::io::read(&file, &mut name)?;
+    let end = name[..len].iter().position(|&byte| byte == b'\n' || byte == 0).unwrap_or(len);
+    Ok(CString::new(&name[..end])?)
+}
+
+/// The working directory.
+pub(crate) fn working_directory() -> io::Result<PathBuf> {
+    let path = rustix::process::getcwd(Vec::new())?;
+    Ok(OsString::from_vec(path.into_bytes()).into())
+}
