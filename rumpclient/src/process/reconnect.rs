@@ -1,0 +1,328 @@
+//! The connection over time: which session is current, and how a lost one is replaced.
+//!
+//! # Locking rules
+//! `repair` is taken under [`SignalsBlocked`] and never held while connecting, sleeping or calling
+//! out. A session's own locks are not taken under it. A forked child does not take it: the session
+//! is asked first whose it is, and again wherever signals were let in.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::client::open_session;
+use crate::options::{LinkEvent, RetryPolicy, Settings};
+use crate::process::lease::{Lease, Leases};
+use crate::proto::address::Address;
+use crate::session::{Failure, Session};
+use crate::sys::{Parker, SignalsBlocked};
+
+/// A client's connection, over reconnects.
+pub(crate) struct Link {
+    address: Address,
+    settings: Arc<Settings>,
+    current: ArcSwap<Session>,
+    generation: AtomicU64,
+    repair: Mutex<Repair>,
+    leases: Leases,
+}
+
+/// The state of a repair.
+struct Repair {
+    policy: RetryPolicy,
+    /// Who is at it.
+    repairer: Option<ThreadId>,
+    /// Threads that wait for the outcome, and the repairer when it pauses.
+    waiting: Vec<Arc<Parker>>,
+    /// How many repairs have been given up.
+    given_up: u64,
+    /// The observer has heard that this generation is lost.
+    lost: u64,
+    /// The observer has heard of this generation.
+    regained: u64,
+}
+
+/// Pauses between attempts: they double from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How a thread's part in a repair ended.
+enum Outcome {
+    Repaired,
+    GivenUp,
+}
+
+impl Link {
+    pub(crate) fn new(
+        address: Address,
+        settings: Arc<Settings>,
+        policy: RetryPolicy,
+        session: Arc<Session>,
+    ) -> Self {
+        let repair = Repair {
+            policy,
+            repairer: None,
+            waiting: Vec::new(),
+            given_up: 0,
+            lost: 0,
+            regained: 1,
+        };
+        Self {
+            address,
+            settings,
+            current: ArcSwap::new(session),
+            generation: AtomicU64::new(1),
+            repair: Mutex::new(repair),
+            leases: Leases::default(),
+        }
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn shared_settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings)
+    }
+
+    pub(crate) fn retry(&self) -> RetryPolicy {
+        let _signals = SignalsBlocked::new();
+        self.lock_repair().policy
+    }
+
+    pub(crate) fn session(&self) -> Guard<Arc<Session>> {
+        self.current.load()
+    }
+
+    /// The current session, owned by the link also when the caller never returns.
+    pub(crate) fn lease(&self) -> Lease<'_> {
+        self.leases.take(self.current.load_full())
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_retry(&self, policy: RetryPolicy) {
+        if self.session().check_process().is_err() {
+            return;
+        }
+        let _signals = SignalsBlocked::new();
+        let mut repair = self.lock_repair();
+        repair.policy = policy;
+        // A repairer in its pause reconsiders.
+        repair.wake_all();
+    }
+
+    /// Runs `f` on the current session. When the kernel is lost before it can have seen the
+    /// request, and the policy finds a new one in time, runs it again there.
+    pub(crate) fn run<R>(
+        &self,
+        deadline: Option<Instant>,
+        f: impl Fn(&Session) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        loop {
+            // The generation first: a session that is newer than it only repairs too little.
+            let generation = self.generation();
+            let session = self.current.load_full();
+            match f(&session) {
+                Err(Failure::Lost { sent }) => {
+                    let outcome = self.repair(generation, &session, deadline)?;
+                    match outcome {
+                        Outcome::Repaired if !sent => {}
+                        _ => return Err(Failure::Lost { sent }),
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn lock_repair(&self) -> MutexGuard<'_, Repair> {
+        self.repair.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the lost session of `generation`, or waits while another thread does.
+    fn repair(
+        &self,
+        generation: u64,
+        lost: &Session,
+        deadline: Option<Instant>,
+    ) -> Result<Outcome, Failure> {
+        let mut signals = SignalsBlocked::new();
+        self.announce_loss(generation, lost, &mut signals);
+        lost.check_process()?;
+        let given_up = self.lock_repair().given_up;
+        let (parker, me) = (Arc::new(Parker::default()), thread::current().id());
+        loop {
+            let mut repair = self.lock_repair();
+            if self.generation() != generation {
+                return Ok(Outcome::Repaired);
+            }
+            if repair.given_up != given_up || repair.policy == RetryPolicy::Never {
+                return Ok(Outcome::GivenUp);
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Err(Failure::TimedOut);
+            }
+            if repair.repairer.is_some_and(|repairer| repairer != me) {
+                self.sleep(repair, &parker, lost, &mut signals, deadline)?;
+                continue;
+            }
+            // The repairer may be this thread itself, below a signal handler that has made this
+            // call. It cannot go on before the handler returns, so the handler's call repairs.
+            let below = repair.repairer.replace(me);
+            drop(repair);
+            let outcome = self.attempt_all(generation, lost, &parker, &mut signals, deadline);
+            lost.check_process()?;
+            let mut repair = self.lock_repair();
+            repair.repairer = below;
+            if matches!(outcome, Ok(Outcome::GivenUp)) {
+                repair.given_up += 1;
+            }
+            repair.wake_all();
+            drop(repair);
+            if matches!(outcome, Ok(Outcome::Repaired)) {
+                self.announce_regain(&mut signals);
+            }
+            return outcome;
+        }
+    }
+
+    /// Sleeps until something about the repair changes, or until `until`; signals are let in.
+    fn sleep(
+        &self,
+        mut repair: MutexGuard<'_, Repair>,
+        parker: &Arc<Parker>,
+        lost: &Session,
+        signals: &mut SignalsBlocked,
+        until: Option<Instant>,
+    ) -> Result<(), Failure> {
+        // Under the lock: whoever has news sets it after this.
+        parker.reset();
+        repair.waiting.push(Arc::clone(parker));
+        drop(repair);
+        signals.unblocked(|| {
+            // In the child of a handler that forked, nobody would wake it.
+            if lost.check_process().is_ok() {
+                parker.park(until);
+            }
+        });
+        lost.check_process()?;
+        self.lock_repair().waiting.retain(|other| !Arc::ptr_eq(other, parker));
+        Ok(())
+    }
+
+    /// The repairer's work: attempts and pauses, as long as the policy of the moment says.
+    fn attempt_all(
+        &self,
+        generation: u64,
+        lost: &Session,
+        parker: &Arc<Parker>,
+        signals: &mut SignalsBlocked,
+        deadline: Option<Instant>,
+    ) -> Result<Outcome, Failure> {
+        let (began, mut pause, mut attempts) = (Instant::now(), FIRST_PAUSE, 0);
+        loop {
+            let policy = self.lock_repair().policy;
+            let limit = match policy {
+                RetryPolicy::Never => return Ok(Outcome::GivenUp),
+                RetryPolicy::Die => self.die(signals),
+                RetryPolicy::Once if attempts > 0 => return Ok(Outcome::GivenUp),
+                RetryPolicy::For(limit) if attempts > 0 && began.elapsed() >= limit => {
+                    return Ok(Outcome::GivenUp);
+                }
+                RetryPolicy::For(limit) => began.checked_add(limit),
+                RetryPolicy::Once | RetryPolicy::Forever => None,
+            };
+            let until = [limit, deadline].into_iter().flatten().min();
+            let attempt = || open_session(&self.address, &self.settings, until);
+            let session = signals.unblocked(attempt);
+            lost.check_process()?;
+            if let Ok(session) = session {
+                self.install(generation, session);
+            }
+            if self.generation() != generation {
+                return Ok(Outcome::Repaired);
+            }
+            attempts += 1;
+            if policy == RetryPolicy::Once {
+                continue;
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Err(Failure::TimedOut);
+            }
+            let wake_at = [Some(Instant::now() + pause), until].into_iter().flatten().min();
+            let repair = self.lock_repair();
+            if repair.policy != policy {
+                continue;
+            }
+            self.sleep(repair, parker, lost, signals, wake_at)?;
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    /// Makes `session` the successor of the lost one of `generation`, unless a call in a signal
+    /// handler on top of the attempt has been quicker.
+    fn install(&self, generation: u64, session: Arc<Session>) {
+        let _repair = self.lock_repair();
+        if self.generation() == generation {
+            self.current.store(session);
+            self.generation.store(generation + 1, Ordering::Release);
+        }
+    }
+
+    /// Ends the program. Calls that its exit handlers make, and other threads meanwhile, fail.
+    fn die(&self, signals: &mut SignalsBlocked) -> ! {
+        let mut repair = self.lock_repair();
+        repair.policy = RetryPolicy::Never;
+        repair.wake_all();
+        drop(repair);
+        signals.unblocked(|| std::process::exit(1))
+    }
+
+    /// Tells the observer once that this generation's kernel is gone.
+    fn announce_loss(&self, generation: u64, lost: &Session, signals: &mut SignalsBlocked) {
+        let mut repair = self.lock_repair();
+        if repair.lost >= generation {
+            return;
+        }
+        repair.lost = generation;
+        drop(repair);
+        if let Some(reason) = lost.ended() {
+            signals.unblocked(|| self.tell(&LinkEvent::Lost { reason }));
+        }
+    }
+
+    /// Tells the observer once that there is a kernel again.
+    fn announce_regain(&self, signals: &mut SignalsBlocked) {
+        let mut repair = self.lock_repair();
+        let generation = self.generation();
+        if repair.regained >= generation {
+            return;
+        }
+        repair.regained = generation;
+        drop(repair);
+        signals.unblocked(|| self.tell(&LinkEvent::Regained { generation }));
+    }
+
+    fn tell(&self, event: &LinkEvent) {
+        if let Some(observer) = &self.settings.observer {
+            (observer.0)(event);
+        }
+    }
+}
+
+impl Repair {
+    fn wake_all(&mut self) {
+        for parker in self.waiting.drain(..) {
+            parker.wake();
+        }
+    }
+}
