@@ -1,0 +1,13 @@
+//! What the tests that cross a socket stand on: kernels to run against, a peer that follows a
+//! script, and programs that play a client.
+
+pub mod c;
+pub mod fixture;
+pub mod harness;
+pub mod host;
+pub mod hostile;
+pub mod mortal;
+pub mod peer;
+pub mod program;
+pub mod raw;
+pub mod server;
