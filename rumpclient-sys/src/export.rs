@@ -1,0 +1,162 @@
+//! What the exported functions do around a call: errno, and the value that C sees.
+
+#![allow(unsafe_code)]
+
+use core::ffi::c_int;
+
+use rumpclient::Errno;
+use rumpclient::marshal::{Args, MAX_ARGS_SIZE, Register};
+
+use crate::api;
+use crate::errno::{self, Preserved};
+use crate::report::contained;
+
+/// Makes a call in the way of one of this module's functions: for the body of an exported function.
+macro_rules! syscall {
+    ($way:ident, $number:expr, $args:expr) => {
+        // SAFETY: the exported function is unsafe too; its caller answers for the pointers.
+        unsafe { $crate::export::$way($number, $args) }
+    };
+}
+pub(crate) use syscall;
+
+/// A number that a C function returns.
+pub(crate) trait Value {
+    /// What it returns when the call fails: -1.
+    const FAILED: Self;
+    /// The number in the return registers: in the first, or across both where one is too narrow.
+    fn from_registers(retval: [Register; 2]) -> Self;
+}
+
+macro_rules! values {
+    ($($ty:ty),*) => {$(
+        impl Value for $ty {
+            const FAILED: $ty = -1_i8 as $ty;
+
+            fn from_registers(retval: [Register; 2]) -> $ty {
+                const HALF: usize = size_of::<Register>();
+                if size_of::<$ty>() <= HALF {
+                    return retval[0] as $ty;
+                }
+                let mut pair = [0; 2 * HALF];
+                pair[..HALF].copy_from_slice(&retval[0].to_ne_bytes());
+                pair[HALF..].copy_from_slice(&retval[1].to_ne_bytes());
+                let mut value = [0; size_of::<$ty>()];
+                value.copy_from_slice(&pair[..size_of::<$ty>()]);
+                <$ty>::from_ne_bytes(value)
+            }
+        }
+    )*};
+}
+
+values!(i32, u32, i64, u64, isize, usize);
+
+/// A call that fails with an errno. As in NetBSD's library errno is set in any case, to 0 on
+/// success.
+///
+/// # Safety
+/// As for [`rumpclient::Client::syscall`].
+#[allow(dead_code, reason = "not every table has such a call")]
+pub(crate) unsafe fn ordinary<A: Args, V: Value>(number: u32, args: &A) -> V {
+    contained(V::FAILED, || {
+        // SAFETY: passed on from the caller.
+        match unsafe { make(number, args) } {
+            Ok(retval) => {
+                errno::set(0);
+                V::from_registers(retval)
+            }
+            Err(error) => failed(error),
+        }
+    })
+}
+
+/// A call that never fails in the kernel, and leaves errno alone; only a lost kernel sets it.
+///
+/// # Safety
+/// As for [`rumpclient::Client::syscall`].
+#[allow(dead_code, reason = "not every table has such a call")]
+pub(crate) unsafe fn no_error<A: Args, V: Value>(number: u32, args: &A) -> V {
+    contained(V::FAILED, || {
+        let before = Preserved::new();
+        // SAFETY: passed on from the caller.
+        match unsafe { make(number, args) } {
+            Ok(retval) => V::from_registers(retval),
+            Err(error) => {
+                drop(before);
+                failed(error)
+            }
+        }
+    })
+}
+
+/// A call that returns its error's number instead of setting errno. Only a lost kernel does that,
+/// and returns -1.
+///
+/// # Safety
+/// As for [`rumpclient::Client::syscall`].
+#[allow(dead_code, reason = "not every table has such a call")]
+pub(crate) unsafe fn error_number<A: Args>(number: u32, args: &A) -> c_int {
+    // SAFETY: passed on from the caller.
+    match unsafe { no_error::<A, c_int>(number, args) } {
+        -1 => -1,
+        error => errno::number(Errno::from_raw(error)),
+    }
+}
+
+/// A call that returns nothing.
+///
+/// # Safety
+/// As for [`rumpclient::Client::syscall`].
+#[allow(dead_code, reason = "not every table has such a call")]
+pub(crate) unsafe fn no_value<A: Args>(number: u32, args: &A) {
+    contained((), || {
+        let _errno = Preserved::new();
+        // There is no way to tell C; the next call that can fail will.
+        // SAFETY: passed on from the caller.
+        let _ = unsafe { make(number, args) };
+    });
+}
+
+/// `pipe(2)`: both descriptors come in the return registers. Errno is set only on failure.
+///
+/// # Safety
+/// `fildes` must be null or valid for writing two numbers.
+#[allow(dead_code, reason = "not every table has such a call")]
+pub(crate) unsafe fn pipe(number: u32, fildes: *mut c_int) -> c_int {
+    if fildes.is_null() {
+        return failed(Errno::EFAULT);
+    }
+    contained(-1, || {
+        let before = Preserved::new();
+        // SAFETY: no arguments, no pointers.
+        match unsafe { make(number, &()) } {
+            Ok(retval) => {
+                let ends = retval.map(|fd| fd as c_int);
+                // SAFETY: the caller's promise.
+                unsafe { fildes.cast::<[c_int; 2]>().write_unaligned(ends) };
+                0
+            }
+            Err(error) => {
+                drop(before);
+                failed(error)
+            }
+        }
+    })
+}
+
+/// Sets errno; what the function then returns.
+fn failed<V: Value>(error: Errno) -> V {
+    errno::set(errno::number(error));
+    V::FAILED
+}
+
+/// # Safety
+/// As for [`rumpclient::Client::syscall`].
+unsafe fn make<A: Args>(number: u32, args: &A) -> Result<[Register; 2], Errno> {
+    let mut bytes = [0; MAX_ARGS_SIZE];
+    args.write(&mut bytes);
+    let mut retval = [0; 2];
+    // SAFETY: passed on from the caller.
+    unsafe { api::make(number, &bytes[..A::SIZE], &mut retval) }?;
+    Ok(retval)
+}

@@ -1,0 +1,179 @@
+//! C programs, and the libraries they run with: ours, and NetBSD's where it is given.
+
+use std::collections::HashSet;
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+use std::sync::{Mutex, PoisonError};
+
+use crate::program::Program;
+
+/// Names NetBSD's library, built for this host.
+const REFERENCE: &str = "RUMPCLIENT_REFERENCE";
+
+/// Where a program finds `librumpclient.so.0`.
+#[derive(Clone, Debug)]
+pub struct Library(PathBuf);
+
+impl Library {
+    /// Ours, as cargo has built it for these tests.
+    pub fn ours() -> Self {
+        static PLACED: Mutex<bool> = Mutex::new(false);
+        let built = target_folder().join("deps/librumpclient_sys.so");
+        assert!(built.exists(), "{} is not there: build rumpclient-sys", built.display());
+        let folder = work_folder().join("lib");
+        let mut placed = PLACED.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*placed {
+            fs::create_dir_all(&folder).expect("the target folder can be written to");
+            for name in ["librumpclient.so", "librumpclient.so.0"] {
+                put(&folder.join(name), |path| symlink(&built, path));
+            }
+            *placed = true;
+        }
+        Self(folder)
+    }
+
+    /// NetBSD's, if `RUMPCLIENT_REFERENCE` names it. `None` has printed why.
+    pub fn reference() -> Option<Self> {
+        let Some(path) = env::var_os(REFERENCE) else {
+            println!("skipped: {REFERENCE} is not set, no C library to compare with");
+            return None;
+        };
+        let folder = Path::new(&path).parent().expect("a file has a folder");
+        Some(Self(folder.to_owned()))
+    }
+
+    /// The file.
+    pub fn path(&self) -> PathBuf {
+        self.0.join("librumpclient.so.0")
+    }
+
+    /// A command that runs `program` with this library, in the kernel at `url`.
+    pub fn command(&self, program: impl AsRef<OsStr>, url: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("LD_LIBRARY_PATH", &self.0).env("RUMP_SERVER", url);
+        command
+    }
+}
+
+/// A compiler, by the name of its program.
+#[derive(Clone, Copy, Debug)]
+pub struct Compiler(pub &'static str);
+
+/// The compiler that builds programs where it does not matter which.
+pub const CC: Compiler = Compiler("cc");
+
+/// What every program is compiled with.
+const FLAGS: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"];
+
+impl Compiler {
+    /// This compiler, if the host has it. `None` has printed so.
+    pub fn present(self) -> Option<Self> {
+        let asked = Command::new(self.0).arg("--version").output();
+        if asked.is_ok_and(|output| output.status.success()) {
+            return Some(self);
+        }
+        println!("skipped: {} is not installed", self.0);
+        None
+    }
+
+    /// A command that compiles with our headers, every warning being an error.
+    pub fn command(self) -> Command {
+        let mut command = Command::new(self.0);
+        command.args(FLAGS).arg("-I").arg(workspace("rumpclient-sys/include"));
+        command
+    }
+
+    /// Compiles `source`, a path from the top of the workspace, to a program that links with the
+    /// library; where that is.
+    ///
+    /// # Panics
+    /// When it does not compile.
+    pub fn program(self, source: &str, flags: &[&str]) -> PathBuf {
+        let mut command = self.command();
+        command.args(flags).arg(workspace(source));
+        command.arg("-L").arg(Library::ours().0).args(["-lrumpclient", "-rdynamic"]);
+        self.compile(source, flags, command)
+    }
+
+    /// Compiles the text of a program that a test has made up; where the program is.
+    ///
+    /// # Panics
+    /// When it does not compile.
+    pub fn program_of(self, name: &str, text: &str) -> PathBuf {
+        let source = work_folder().join(name).with_extension("c");
+        fs::create_dir_all(work_folder()).expect("the target folder can be written to");
+        put(&source, |path| fs::write(path, text));
+        self.program(source.to_str().expect("the target folder has a UTF-8 name"), &[])
+    }
+
+    /// Compiles `source` to a shared object, for preloading; where that is.
+    ///
+    /// # Panics
+    /// When it does not compile.
+    pub fn shared_object(self, source: &str) -> PathBuf {
+        let flags = ["-shared", "-fPIC", "-fno-builtin"];
+        let mut command = self.command();
+        command.args(flags).arg(workspace(source));
+        self.compile(source, &flags, command)
+    }
+
+    fn compile(self, source: &str, flags: &[&str], mut command: Command) -> PathBuf {
+        static COMPILED: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
+        let name = format!("{source} {} {}", self.0, flags.join(" "));
+        let output = work_folder().join(name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+        if compiled.get_or_insert_default().insert(output.clone()) {
+            put(&output, |path| run(command.arg("-o").arg(path)));
+        }
+        output
+    }
+}
+
+/// Compiles `source` in any way and runs it as a client of the kernel at `url`; the lines that it
+/// prints.
+///
+/// # Panics
+/// When it does not compile, fails, or does not end in time.
+pub fn run_program(source: &str, url: &str, args: &[&str]) -> Vec<String> {
+    let program = CC.program(source, &["-O2"]);
+    Program::spawn(Library::ours().command(program, url).args(args)).finish()
+}
+
+fn run(command: &mut Command) -> io::Result<()> {
+    let output = command.output()?;
+    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// A path from the top of the workspace.
+pub fn workspace(path: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
+}
+
+/// Where cargo puts what it builds: the tests are in its `deps`.
+fn target_folder() -> PathBuf {
+    let test = env::current_exe().expect("a test knows its own path");
+    let folder = test.parent().and_then(Path::parent).expect("tests are two folders down");
+    folder.to_owned()
+}
+
+/// Where this module puts what it builds.
+fn work_folder() -> PathBuf {
+    target_folder().join("c")
+}
+
+/// Makes `path` by way of another name, so that tests which do the same at the same time find either
+/// none or a whole one.
+fn put(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) {
+    let other = path.with_extension(process::id().to_string());
+    if let Err(error) = fs::remove_file(&other) {
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{}: {error}", other.display());
+    }
+    let made = make(&other).and_then(|()| fs::rename(&other, path));
+    made.unwrap_or_else(|error| panic!("cannot make {}: {error}", path.display()));
+}

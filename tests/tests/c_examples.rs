@@ -1,0 +1,51 @@
+//! The examples in C do what they say.
+
+use rumpclient_tests::c::{CC, Compiler, Library, run_program};
+use rumpclient_tests::harness::Kernel;
+use rumpclient_tests::on_every_kernel;
+use rumpclient_tests::program::Program;
+
+fn example(kernel: &Kernel, name: &str) -> Vec<String> {
+    run_program(&source(name), kernel.url(), &[])
+}
+
+fn source(name: &str) -> String {
+    format!("rumpclient-sys/examples/c/{name}.c")
+}
+
+on_every_kernel! {
+    fn hello(kernel) {
+        let lines = example(kernel, "hello");
+        let banner = kernel.client().banner().unwrap();
+        assert!(lines[0].starts_with("process: "));
+        assert_eq!(lines[1], "system: NetBSD");
+        assert_eq!(lines[2], format!("release: {}", banner.osrelease));
+        assert_eq!(lines[3], "file: hello, kernel");
+    }
+
+    fn tcp_echo(kernel) {
+        assert_eq!(example(kernel, "tcp_echo"), ["echoed: there and back again"]);
+    }
+
+    fn fork_pipe(kernel) {
+        assert_eq!(example(kernel, "fork_pipe"), ["the child is another process"]);
+    }
+
+    fn vfork_exec(kernel) {
+        assert_eq!(example(kernel, "vfork_exec"), ["read: written after exec"]);
+    }
+}
+
+#[test]
+fn memcheck_finds_nothing() {
+    if Compiler("valgrind").present().is_none() {
+        return;
+    }
+    let kernel = Kernel::test_server();
+    for name in ["hello", "tcp_echo", "fork_pipe", "vfork_exec"] {
+        let program = CC.program(&source(name), &["-O1", "-g"]);
+        let mut command = Library::ours().command("valgrind", kernel.url());
+        command.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]).arg(program);
+        Program::spawn(&mut command).finish();
+    }
+}
