@@ -1,0 +1,161 @@
+//! The program that meets a hostile server.
+//!
+//! Its first argument is the [`Way`] in which it makes calls; the others are settings and calls,
+//! in any order:
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | `handshake-limit`, `call-limit` | the time limit is [`LIMIT`](super::LIMIT) |
+//! | `strict` | calls lend only what is known |
+//! | `frame-cap=N` | frames have at most `N` bytes |
+//! | `large=N` | there is a secret of `N` bytes without a NUL |
+//! | `raise=ignore`, `raise=count` | what to do with signals from the server |
+//! | `read`, `write` | of all of the buffer |
+//! | `open` | of a file named `/path` |
+//! | `getpid` | |
+//! | `opaque` | a call of which nothing tells what memory it needs |
+//! | `read-readonly`, `read-protected`, `read-unmapped`, `read-null` | into bad memory |
+//! | `writers=N` | `N` threads write the buffer at once |
+//!
+//! It prints where its memory is, connects, makes the calls, and tells how all that ended.
+
+use std::ffi::CStr;
+use std::time::Instant;
+
+use super::Way;
+use super::backend::{self, Backend};
+use super::memory::{FILL, Grounds, LENT, stack_secret};
+use super::report::{Outcome, hex};
+use crate::host;
+
+/// What to do with signals from the server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Raise {
+    #[default]
+    Default,
+    Ignore,
+    Count,
+}
+
+/// How to connect.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    pub(super) handshake_limit: bool,
+    pub(super) call_limit: bool,
+    pub(super) strict: bool,
+    pub(super) frame_cap: Option<usize>,
+    pub(super) raise: Raise,
+    large: usize,
+}
+
+/// The path that is opened.
+pub(super) const PATH: &CStr = c"/path";
+
+impl Settings {
+    /// Takes a word, if it is a setting.
+    fn take(&mut self, word: &str) -> bool {
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        let number = || value.parse().unwrap_or_else(|_| panic!("{word} has no number"));
+        match (name, value) {
+            ("handshake-limit", _) => self.handshake_limit = true,
+            ("call-limit", _) => self.call_limit = true,
+            ("strict", _) => self.strict = true,
+            ("frame-cap", _) => self.frame_cap = Some(number()),
+            ("large", _) => self.large = number(),
+            ("raise", "ignore") => self.raise = Raise::Ignore,
+            ("raise", "count") => self.raise = Raise::Count,
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// The words that are calls, each as often as it has outcomes.
+pub(super) fn calls(words: &str) -> impl Iterator<Item = &str> {
+    let calls = words.split_whitespace().filter(|word| !Settings::default().take(word));
+    calls.flat_map(|call| std::iter::repeat_n(call, writers(call).unwrap_or(1)))
+}
+
+fn writers(call: &str) -> Option<usize> {
+    call.strip_prefix("writers=")?.parse().ok()
+}
+
+/// Runs the program.
+///
+/// # Panics
+/// When its arguments make no sense.
+pub fn main() {
+    let mut args = std::env::args().skip(1);
+    let way = args.next().and_then(|word| Way::from_word(&word)).expect("the first word is a way");
+    let mut settings = Settings::default();
+    let calls: Vec<_> = args.filter(|word| !settings.take(word)).collect();
+    let stack = stack_secret();
+    let mut grounds = Grounds::new(settings.large);
+    grounds.announce(&stack);
+    let (descriptors, memory) = (host::open_descriptors(), host::resident_memory());
+    meet(way, &settings, &calls, &mut grounds);
+    for place in grounds.changed(&stack) {
+        println!("changed {place}");
+    }
+    println!("buffer {}", hex(grounds.buffer()));
+    // The C library keeps its connection for the life of the program.
+    let kept = if way == Way::C { 2 } else { 0 };
+    let gained = host::open_descriptors().saturating_sub(descriptors + kept);
+    println!("descriptors {gained}");
+    println!("growth {}", host::peak_memory().saturating_sub(memory));
+}
+
+/// Connects, makes the calls, and hangs up.
+fn meet(way: Way, settings: &Settings, calls: &[String], grounds: &mut Grounds) {
+    let began = Instant::now();
+    let connection = backend::connect(way, settings);
+    let took = began.elapsed().as_millis();
+    match connection {
+        Ok(connection) => {
+            println!("connected {took}");
+            for call in calls {
+                let began = Instant::now();
+                for outcome in make(&*connection, call, grounds) {
+                    println!("call {call} {} {}", outcome.print(), began.elapsed().as_millis());
+                }
+            }
+            if let Some(reason) = connection.reason() {
+                println!("reason {reason}");
+            }
+            let raised: Vec<_> = connection.raised().iter().map(i32::to_string).collect();
+            println!("raised {}", raised.join(" "));
+        }
+        Err(reason) => println!("refused {took} {reason}"),
+    }
+}
+
+fn make(connection: &dyn Backend, call: &str, grounds: &mut Grounds) -> Vec<Outcome> {
+    if let Some(count) = writers(call) {
+        return write_at_once(connection, count);
+    }
+    let bad = grounds.bad();
+    vec![match call {
+        "read" => connection.read(grounds.buffer()),
+        "write" => {
+            grounds.buffer().copy_from_slice(&FILL.repeat(LENT / FILL.len()));
+            connection.write(grounds.buffer())
+        }
+        "open" => connection.open(PATH),
+        "getpid" => connection.getpid(),
+        "opaque" => connection.opaque(),
+        "read-readonly" => connection.read_at(bad.readable(), LENT),
+        "read-protected" => connection.read_at(bad.protected(), LENT),
+        "read-unmapped" => connection.read_at(bad.unmapped(), LENT),
+        "read-null" => connection.read_at(0, LENT),
+        _ => panic!("no such call: {call}"),
+    }]
+}
+
+/// Threads write each a buffer of its own, full of its number.
+fn write_at_once(connection: &dyn Backend, count: usize) -> Vec<Outcome> {
+    std::thread::scope(|scope| {
+        let write = |writer| move || connection.write(&[writer as u8 + 1; LENT]);
+        let writers: Vec<_> = (0..count).map(|writer| scope.spawn(write(writer))).collect();
+        writers.into_iter().map(|writer| writer.join().expect("a writer ends")).collect()
+    })
+}

@@ -1,0 +1,95 @@
+//! Servers that stop talking: what has a time limit ends by it.
+
+use rumpclient::Errno;
+use rumpclient::proto::header::{Class, Kind};
+use rumpclient_tests::hostile;
+use rumpclient_tests::hostile::{Case, Outcome, Peer, Transport};
+use rumpclient_tests::peer::{copyout_frame, good_banner, words};
+
+use super::errno;
+
+/// A server that says this of its introduction, and no more.
+fn introduction(said: &'static [u8], reason: &'static str) -> Case {
+    let script = move |peer: &mut Peer| peer.send_bytes(said);
+    Case::new("getpid handshake-limit", script).refused(reason).waits()
+}
+
+fn in_the_handshake(answer: &'static [u8]) -> Case {
+    let script = move |peer: &mut Peer| {
+        peer.send_bytes(&good_banner());
+        let hello = peer.expect_frame();
+        let header = 28_u64.to_ne_bytes();
+        let frame = [&header[..], &hello.header.reqno.to_ne_bytes(), answer].concat();
+        peer.send_bytes(&frame);
+    };
+    Case::new("getpid handshake-limit", script).refused("TimedOut { stage: Handshake").waits()
+}
+
+/// A server that does this when called, and no more.
+fn during(program: &'static str, script: fn(&mut Peer, u64)) -> Case {
+    let script = move |peer: &mut Peer| {
+        let call = peer.greet_and_wait();
+        script(peer, call.header.reqno);
+    };
+    Case::new(program, script).outcomes(&[errno(Errno::ETIMEDOUT)]).waits()
+}
+
+hostile! {
+    before_the_banner: introduction(b"", "TimedOut { stage: Banner");
+    before_the_banner_over_tcp: introduction(b"", "TimedOut { stage: Banner").over(Transport::Tcp);
+    in_the_banner: introduction(b"RUMPSP-0.4-", "TimedOut { stage: Banner");
+    before_the_handshakes_answer: {
+        let script = |peer: &mut Peer| peer.send_bytes(&good_banner());
+        Case::new("getpid handshake-limit", script)
+            .refused("TimedOut { stage: Handshake")
+            .waits()
+    };
+    in_the_header_of_the_handshakes_answer: in_the_handshake(b"");
+    behind_the_header_of_the_handshakes_answer: in_the_handshake(&[1, 0, 0, 0, 0, 0, 0, 0]);
+
+    /// Saying something every now and then gains no time.
+    a_banner_that_trickles: {
+        let script = |peer: &mut Peer| peer.trickle(b"RUMPSP-0.4-NetBSD-11.0.");
+        Case::new("getpid handshake-limit", script)
+            .refused("TimedOut { stage: Banner")
+            .waits()
+    };
+
+    before_an_answer: during("getpid call-limit", |_, _| ());
+    in_the_header_of_an_answer: during("getpid call-limit", |peer, _| {
+        peer.send_bytes(&48_u64.to_ne_bytes());
+    });
+    behind_the_header_of_an_answer: during("getpid call-limit", |peer, reqno| {
+        peer.send_header(48, Class::Response as u16, Kind::Syscall as u16, reqno, 0);
+    });
+    in_a_copyout: during("read call-limit", |peer, _| {
+        let buffer = peer.landmarks.get("buffer");
+        peer.send_bytes(&copyout_frame(buffer.address, &[b'x'; 200])[..100]);
+    });
+    in_a_large_copyout: during("read call-limit", |peer, _| {
+        peer.send_header(60 << 20, Class::Request as u16, Kind::Copyout as u16, 0, 0);
+        let buffer = peer.landmarks.get("buffer");
+        peer.send_bytes(&words(&[(60 << 20) - 40, buffer.address]));
+        peer.send_bytes(&[b'x'; 100_000]);
+    });
+    after_a_copyin: during("write call-limit", |peer, _| {
+        let buffer = peer.landmarks.get("buffer");
+        assert_eq!(peer.copyin(1, buffer.address, 4), b"lent");
+    });
+
+    /// What comes after all is for nobody, and touches nothing.
+    until_nobody_waits_any_more: {
+        let script = |peer: &mut Peer| {
+            let read = peer.greet_and_wait();
+            // The program has given up by the time it makes its next call.
+            let getpid = peer.expect_frame();
+            peer.copyout(read.word(1), b"late");
+            peer.answer(read.header.reqno, 0, 4);
+            peer.answer(getpid.header.reqno, 0, 0);
+        };
+        Case::new("read getpid call-limit", script)
+            .outcomes(&[errno(Errno::ETIMEDOUT), Outcome::Ok(0)])
+            .check(|report| assert_eq!(report.buffer[..4], *b"...."))
+            .waits()
+    };
+}
