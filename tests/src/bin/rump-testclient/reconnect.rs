@@ -1,0 +1,112 @@
+//! A kernel that dies while its clients are at work.
+
+#![allow(unsafe_code)]
+
+use std::io::stdin;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::thread;
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use rumpclient::netbsd::{O_CREAT, O_RDWR};
+use rumpclient::{Client, Errno, LinkEvent, RetryPolicy};
+use rumpclient_tests::host::open_descriptors;
+
+use crate::Scenario;
+
+pub(crate) const SCENARIOS: [Scenario; 3] = [
+    ("die-with-the-kernel", die),
+    ("restarts-under-load", restarts_under_load),
+    ("signal-while-reconnecting", signal_while_reconnecting),
+];
+
+/// The client of a signal or exit handler.
+static CLIENT: OnceLock<Client> = OnceLock::new();
+
+/// Makes a client that exits when the kernel is lost, with a call of its own on the way out.
+fn die(_: &[String]) {
+    extern "C" fn on_exit() {
+        let client = CLIENT.get().expect("the client was made before the handler");
+        println!("on exit: {:?}", client.rump_sys_getpid() == Err(Errno::LINK_LOST));
+    }
+    let client = Client::builder().retry(RetryPolicy::Die).from_env().unwrap();
+    let client = CLIENT.get_or_init(|| client);
+    // SAFETY: the handler neither unwinds nor returns to anything that is gone.
+    assert_eq!(unsafe { nix::libc::atexit(on_exit) }, 0);
+    let [read, _] = client.rump_sys_pipe().unwrap();
+    thread::spawn(move || client.rump_sys_read(read, &mut [0]));
+    println!("ready");
+    let result = client.rump_sys_read(read, &mut [0]);
+    unreachable!("the program goes on without its kernel: {result:?}");
+}
+
+/// Threads that make calls while the kernel is killed and started again, which the test does each
+/// time it is told of a kernel regained, until it says that it is enough.
+fn restarts_under_load(_: &[String]) {
+    let client = Client::builder()
+        .retry(RetryPolicy::Forever)
+        .on_link_event(|event| {
+            if let LinkEvent::Regained { generation } = event {
+                println!("regained {generation}");
+            }
+        })
+        .from_env()
+        .unwrap();
+    let (done, descriptors) = (AtomicBool::new(false), open_descriptors());
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let (client, done) = (&client, &done);
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    work(client, thread);
+                }
+            });
+        }
+        println!("ready");
+        stdin().read_line(&mut String::new()).unwrap();
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(open_descriptors(), descriptors);
+    client.rump_sys_getpid().expect("there is a kernel again");
+}
+
+/// Some calls, any of which may find its kernel lost or a new one that knows nothing of the old.
+fn work(client: &Client, thread: usize) {
+    let survive = |error| match error {
+        Errno::LINK_LOST | Errno::EBADF | Errno::ENOENT => {}
+        error => panic!("thread {thread}: {error}"),
+    };
+    let path = std::ffi::CString::new(format!("/tmp/load{thread}")).unwrap();
+    let round = || {
+        let fd = client.rump_sys_open(&path, O_CREAT | O_RDWR, 0o600)?;
+        client.rump_sys_write(fd, &[7; 10_000])?;
+        client.rump_sys_pread(fd, &mut [0; 10_000], 0)?;
+        client.rump_sys_close(fd)
+    };
+    round().unwrap_or_else(survive);
+}
+
+/// What the handler's call gave.
+static HANDLED: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn call_in_handler(_: i32) {
+    let client = CLIENT.get().expect("the client was made before the handler");
+    HANDLED.store(client.rump_sys_getpid().unwrap_or(-1), Ordering::Relaxed);
+}
+
+/// A signal that arrives while its thread looks for a new kernel, and whose handler makes a call.
+fn signal_while_reconnecting(_: &[String]) {
+    let client = Client::builder().retry(RetryPolicy::Forever).from_env().unwrap();
+    let client = CLIENT.get_or_init(|| client);
+    let action =
+        SigAction::new(SigHandler::Handler(call_in_handler), SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: a client's calls may be made in a handler.
+    unsafe { sigaction(Signal::SIGUSR1, &action) }.unwrap();
+    let [read, _] = client.rump_sys_pipe().unwrap();
+    println!("ready");
+    // The kernel dies in the midst of this.
+    assert_eq!(client.rump_sys_read(read, &mut [0]), Err(Errno::LINK_LOST));
+    let pid = client.rump_sys_getpid();
+    assert_eq!(client.generation(), 2, "one of the two has made the connection");
+    assert_eq!(pid, Ok(HANDLED.load(Ordering::Relaxed)));
+}
