@@ -85,7 +85,7 @@ impl Client {
         self.link.session().banner()
     }
 
-    /// Where the kernel is; a relative unix path has been made absolute.
+    /// Where the kernel is; a relative path has been made absolute.
     pub fn address(&self) -> &Address {
         self.link.address()
     }
@@ -260,13 +260,13 @@ impl Builder {
     }
 
     fn connect_to(self, address: Address) -> Result<Client, Error> {
-        let address = match &address {
-            Address::Unix(path) if path.is_relative() => {
+        let address = match address.is_relative() {
+            true => {
                 let cwd = sys::working_directory()
                     .map_err(|source| Error::Connect { address: address.clone(), source })?;
                 address.absolute(&cwd)?
             }
-            _ => address,
+            false => address,
         };
         let settings = Arc::new(self.settings);
         let session = open_session(&address, &settings, None)?;

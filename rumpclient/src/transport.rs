@@ -11,7 +11,7 @@ use crate::error::{Error, Stage};
 use crate::options::Settings;
 use crate::process::exec;
 use crate::proto::address::{Address, SshTarget};
-use crate::sys::{self, Fd, Interest, StringArray};
+use crate::sys::{self, Fd, Interest, Spawned, StringArray};
 
 /// Who is at the other end of a local socket, as the host knows it: the process that called
 /// `listen(2)` on it, at that time.
@@ -32,6 +32,10 @@ pub(crate) fn open(
     settings: &Settings,
     deadline: Option<Instant>,
 ) -> Result<Fd, Error> {
+    if let (Some(required), false) = (settings.peer_uid, matches!(address, Address::Unix(_))) {
+        // No need to start a program, or to connect, to find that out.
+        return Err(Error::Peer { required, found: None });
+    }
     let stream =
         connect(address, deadline).map_err(|error| match (error, settings.handshake_timeout) {
             (Error::Connect { source, .. }, Some(limit))
@@ -116,9 +120,10 @@ fn connect_ssh(target: &SshTarget, deadline: Option<Instant>) -> io::Result<Fd> 
     let folder = sys::PrivateFolder::new(&std::env::temp_dir())?;
     let local = folder.socket();
     let (input, held) = sys::pipe()?;
-    start(&target.command(&local), &input, &sys::open_null()?)?;
+    let ssh = start(&target.command(&local), &input, &sys::open_null()?)?;
     drop(input);
-    connect_when_there(&local, &held, deadline)
+    // One that waits for a password, or for a machine that is not there, does not look at its input.
+    connect_when_there(&local, &held, deadline).inspect_err(|_| ssh.terminate())
 }
 
 /// How long ssh gets to listen before it is looked after again.
@@ -148,7 +153,7 @@ fn connect_when_there(path: &Path, held: &Fd, deadline: Option<Instant>) -> io::
 }
 
 /// Starts a program, past any shell, that nobody has to wait for.
-fn start(words: &[OsString], stdin: &Fd, stdout: &Fd) -> io::Result<()> {
+fn start(words: &[OsString], stdin: &Fd, stdout: &Fd) -> io::Result<Spawned> {
     let Some(name) = words.first() else { return Err(io::ErrorKind::InvalidInput.into()) };
     let program = c_string(find_program(name)?.into_os_string())?;
     let words = words.iter().cloned().map(c_string).collect::<io::Result<Vec<_>>>()?;

@@ -1,6 +1,7 @@
 //! Connecting, and what happens when the connection is lost.
 
 use core::ffi::c_int;
+use std::sync::Once;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
 
@@ -111,10 +112,13 @@ fn policy(timeout: isize) -> Option<RetryPolicy> {
     })
 }
 
-/// Says what becomes of the connection, where the program has asked for attempts to get it back.
+/// Says what becomes of the connection, where the program has asked for attempts to get it back;
+/// and once, also to a program that forks, that others can read it.
 fn tell(event: &LinkEvent) {
+    static WARNED: Once = Once::new();
     if let LinkEvent::Exposed { peer } = event {
-        say(format_args!("the connection to {peer} can be read and changed on its way"));
+        let line = format_args!("the connection to {peer} can be read and changed on its way");
+        WARNED.call_once(|| say(line));
     }
     if RETRY.load(Ordering::Relaxed) == 0 {
         return;

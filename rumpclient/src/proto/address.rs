@@ -58,6 +58,8 @@ pub enum Problem {
     PathNul,
     /// A path that does not fit a socket address, with its length in bytes.
     PathTooLong(usize),
+    /// A path for `ssh://` with a `%` or `${`, which `ssh(1)` would expand.
+    PathExpanded,
     /// No host before the port.
     HostMissing,
     /// A host that is neither a numeric address nor a host name; the text in question.
@@ -104,6 +106,9 @@ impl fmt::Display for AddressError {
                 "the path has {len} bytes, a socket's path at most {UNIX_PATH_MAX}; \
                  use a shorter or relative one"
             ),
+            Problem::PathExpanded => {
+                f.write_str("ssh would expand the % or ${ in the path; use another path")
+            }
             Problem::HostMissing => f.write_str("there is no host before the port"),
             Problem::Host(host) => {
                 write!(f, "\"{}\" is neither an address nor a host name", shorten(host))
@@ -177,13 +182,28 @@ impl Address {
         }
     }
 
-    /// The same address with a relative unix path made absolute against `cwd`, so that it still
-    /// means the same after a chdir.
+    /// Whether the address means something else in another working directory.
+    pub fn is_relative(&self) -> bool {
+        match self {
+            Self::Unix(path) => path.is_relative(),
+            Self::Command(words) => words.first().is_some_and(is_relative_program),
+            _ => false,
+        }
+    }
+
+    /// The same address with a relative path, of a unix socket or a command's program, made
+    /// absolute against `cwd`, so that it still means the same after a chdir.
     ///
     /// # Errors
     /// [`Problem::PathTooLong`] when the absolute path fits no socket address.
     pub fn absolute(self, cwd: &Path) -> Result<Self, AddressError> {
         match self {
+            Self::Command(mut words) => {
+                if let Some(program) = words.first_mut().filter(|word| is_relative_program(word)) {
+                    *program = cwd.join(&program).into();
+                }
+                Ok(Self::Command(words))
+            }
             Self::Unix(path) if path.is_relative() => {
                 let path = cwd.join(path);
                 match path.as_os_str().len() {
@@ -239,6 +259,12 @@ impl std::str::FromStr for Address {
     fn from_str(address: &str) -> Result<Self, AddressError> {
         Self::parse(address)
     }
+}
+
+/// Whether a command's first word is a path, not a name to look up, and a relative one.
+fn is_relative_program(word: &OsString) -> bool {
+    let bytes = word.as_bytes();
+    bytes.contains(&b'/') && !bytes.starts_with(b"/")
 }
 
 fn unix_path(path: &[u8]) -> Result<PathBuf, Problem> {
@@ -389,6 +415,11 @@ mod tests {
         let address = Address::parse("unix://x.sock").unwrap();
         let absolute = address.absolute(Path::new("/run")).unwrap();
         assert_eq!(absolute, Address::Unix("/run/x.sock".into()));
+        for (text, fixed) in [("exec:./a b/c", "exec:/run/./a b/c"), ("exec:a b/c", "exec:a b/c")] {
+            let address = Address::parse(text).unwrap();
+            assert_eq!(address.is_relative(), text != fixed);
+            assert_eq!(address.absolute(Path::new("/run")).unwrap().to_string(), fixed);
+        }
         let deep = format!("/{}", "d".repeat(105));
         let error =
             Address::parse("unix://x.sock").unwrap().absolute(Path::new(&deep)).unwrap_err();

@@ -41,6 +41,7 @@ impl SshTarget {
         }
         let port = port.map(parse_port).transpose()?;
         let path = unix_path(if path == b"/" { b"" } else { path })?;
+        is_literal(&path).then_some(()).ok_or(Problem::PathExpanded)?;
         Ok(Self { user, host: host.into(), port, path })
     }
 
@@ -75,6 +76,12 @@ fn escape(path: &Path) -> Vec<u8> {
     let special = |byte: &u8| b":\\".contains(byte);
     let bytes = path.as_os_str().as_bytes().iter();
     bytes.flat_map(|byte| special(byte).then_some(b'\\').into_iter().chain([*byte])).collect()
+}
+
+/// Whether `ssh(1)` takes a path as it stands. How to quote what it would not differs by version.
+fn is_literal(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    !bytes.contains(&b'%') && !bytes.windows(2).any(|pair| pair == b"${")
 }
 
 fn parse_user(user: &str) -> Result<String, Problem> {
@@ -161,5 +168,7 @@ mod tests {
         assert_eq!(problem("/k"), Problem::HostMissing);
         assert_eq!(problem("[::1/k"), Problem::Host("[::1".into()));
         assert_eq!(problem("h/a\0b"), Problem::PathNul);
+        assert_eq!(problem("h/run/%h"), Problem::PathExpanded);
+        assert_eq!(problem("h/run/${HOME}"), Problem::PathExpanded);
     }
 }

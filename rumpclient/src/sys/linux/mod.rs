@@ -31,7 +31,7 @@ pub(crate) use socket::{
     Io, IoVec, connect_inet, connect_unix, peer_address, peer_credentials, recv, recv_vectored,
     send, shutdown,
 };
-pub(crate) use spawn::{is_executable, open_null, pipe, socket_pair, spawn};
+pub(crate) use spawn::{Spawned, is_executable, open_null, pipe, socket_pair, spawn};
 
 use std::io;
 
