@@ -11,3 +11,4 @@ pub mod peer;
 pub mod program;
 pub mod raw;
 pub mod server;
+pub mod ssh;

@@ -5,6 +5,7 @@
 //! judge.
 
 mod closenotify;
+mod connect;
 mod daemon;
 mod descriptors;
 mod exec;
@@ -21,8 +22,9 @@ use std::process::ExitCode;
 /// What a scenario is called, and what it does with the arguments that follow.
 type Scenario = (&'static str, fn(&[String]));
 
-const SCENARIOS: [&[Scenario]; 8] = [
+const SCENARIOS: [&[Scenario]; 9] = [
     &closenotify::SCENARIOS,
+    &connect::SCENARIOS,
     &daemon::SCENARIOS,
     &exec::SCENARIOS,
     &exit::SCENARIOS,
