@@ -1,16 +1,16 @@
 //! `cargo xtask dist --prefix DIR [--destdir DIR]`: builds the C library and lays it out as it is
 //! installed.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
-use std::{env, fs};
+use std::process::{ExitCode, Stdio};
 
 use lexopt::prelude::*;
 use serde_json::Value as Json;
 
-use crate::{Failure, workspace};
+use crate::{Failure, cargo, workspace};
 
 const USAGE: &str = "\
 Usage: cargo xtask dist --prefix DIR [--destdir DIR]
@@ -32,8 +32,8 @@ struct Options {
 
 /// What the build made.
 #[derive(Default)]
-struct Built {
-    shared: PathBuf,
+pub(crate) struct Built {
+    pub(crate) shared: PathBuf,
     archive: PathBuf,
     version: String,
     description: String,
@@ -70,11 +70,9 @@ fn options(mut args: lexopt::Parser) -> Result<Option<Options>, Failure> {
 }
 
 /// Builds the library by cargo and picks from its messages where things are.
-fn build() -> Result<Built, Failure> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .current_dir(workspace::root())
-        .args(["rustc", "--release", "--lib", "--package", PACKAGE, "--message-format=json"])
+pub(crate) fn build() -> Result<Built, Failure> {
+    let build = ["rustc", "--release", "--lib", "--package", PACKAGE, "--message-format=json"];
+    let output = cargo::command(&build)
         .args(["--config", "profile.release.strip='symbols'"])
         .args(["--", "--print=native-static-libs"])
         .stderr(Stdio::inherit())
@@ -101,10 +99,7 @@ fn build() -> Result<Built, Failure> {
 
 /// What the package says of itself.
 fn package() -> Result<Built, Failure> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .current_dir(workspace::root())
-        .args(["metadata", "--no-deps", "--format-version=1"])
+    let output = cargo::command(&["metadata", "--no-deps", "--format-version=1"])
         .stderr(Stdio::inherit())
         .output()?;
     let metadata: Json = serde_json::from_slice(&output.stdout)?;

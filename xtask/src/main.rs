@@ -2,6 +2,8 @@
 //!
 //! One file for each command; this one only picks it.
 
+mod bench;
+mod cargo;
 mod codegen;
 mod demo;
 mod diff;
@@ -9,6 +11,7 @@ mod dist;
 mod list;
 mod masters;
 mod output;
+mod server;
 mod workspace;
 
 use std::process::ExitCode;
@@ -23,6 +26,7 @@ Commands:
   list [--json | --tsv] [FILE]         show the calls of a table
   diff OLD NEW                         say what changed between two tables
   demo                                 a tour of a rump kernel: RUMP_SERVER, or a test server
+  bench [--quick] [--rows FILTER] …    measure calls, against the C library where it is given
   dist --prefix DIR [--destdir DIR]    build the C library and install it
   check-masters [--test] [FILE ...]    compile, and test, a copy made from other tables
 ";
@@ -49,6 +53,7 @@ fn run(command: &str, args: lexopt::Parser) -> Result<ExitCode, Failure> {
         "codegen" => codegen::run(args),
         "list" => list::run(args),
         "diff" => diff::run(args),
+        "bench" => bench::run(args),
         "dist" => dist::run(args),
         "demo" => demo::run(args),
         "check-masters" => masters::run(args),

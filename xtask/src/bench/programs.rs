@@ -1,0 +1,197 @@
+//! The benchmark's program, and the libraries it runs with.
+
+use std::env;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use super::kernel::Kernel;
+use super::placement::Places;
+use super::rows::Row;
+use crate::{Failure, dist, workspace};
+
+/// Names NetBSD's library, built for this host.
+const REFERENCE: &str = "RUMPCLIENT_REFERENCE";
+const SOURCE: &str = "bench/client.c";
+
+/// A librumpclient: the folder with its `librumpclient.so.0`.
+pub(super) struct Library(PathBuf);
+
+pub(super) struct Programs {
+    pub(super) reference: Option<Library>,
+    pub(super) ours: Library,
+    client: PathBuf,
+    counter: Option<Counter>,
+    folder: TempDir,
+}
+
+/// How long a program works.
+#[derive(Clone, Copy)]
+pub(super) enum Span {
+    Milliseconds(u64),
+    Calls(u64),
+}
+
+/// What a program has seen in one run; times in nanoseconds.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    pub(super) calls: f64,
+    pub(super) wall: f64,
+    pub(super) client_cpu: f64,
+    pub(super) server_cpu: f64,
+    pub(super) allocations: f64,
+    pub(super) p50: f64,
+    pub(super) p99: f64,
+}
+
+/// What counts host calls.
+#[derive(Clone, Copy)]
+enum Counter {
+    Perf,
+    Strace,
+}
+
+impl Programs {
+    /// Builds our library and the client, which links with it and runs with any.
+    pub(super) fn build() -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        let library = dist::build()?.shared;
+        for name in ["librumpclient.so", "librumpclient.so.0"] {
+            symlink(&library, folder.path().join(name))?;
+        }
+        let client = folder.path().join("client");
+        let root = workspace::root();
+        let status = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()))
+            .args(["-O2", "-Wall", "-Wextra", "-pthread", "-I"])
+            .arg(root.join("rumpclient-sys/include"))
+            .arg(root.join(SOURCE))
+            .arg("-L")
+            .arg(folder.path())
+            .args(["-lrumpclient", "-o"])
+            .arg(&client)
+            .status()?;
+        if !status.success() {
+            return Err(format!("{SOURCE} does not compile").into());
+        }
+        let reference = env::var_os(REFERENCE).and_then(|library| {
+            Path::new(&library).parent().map(|folder| Library(folder.to_owned()))
+        });
+        let counter = Counter::find();
+        let ours = Library(folder.path().to_owned());
+        Ok(Self { reference, ours, client, counter, folder })
+    }
+
+    /// Does the work once.
+    pub(super) fn run(
+        &self,
+        library: &Library,
+        row: &Row,
+        span: Span,
+        kernel: &Kernel,
+        places: &Places,
+    ) -> Result<Sample, Failure> {
+        let mut command = Command::new(&self.client);
+        arguments(&mut command, library, row, span, kernel);
+        let output = places.as_client(|| command.output())??;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{}: {text}{}", row.name, output.status).into());
+        }
+        Sample::from_json(&serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// Host calls that the client makes for a call, by the difference between few calls and many;
+    /// `None` where nothing is installed that counts them.
+    pub(super) fn host_calls(
+        &self,
+        library: &Library,
+        row: &Row,
+        kernel: &Kernel,
+        places: &Places,
+    ) -> Result<Option<f64>, Failure> {
+        let Some(counter) = self.counter else { return Ok(None) };
+        let calls = row.counted_calls();
+        let report = self.folder.path().join("count");
+        let count = |calls| -> Result<f64, Failure> {
+            let mut command = counter.command(&report);
+            command.arg(&self.client);
+            arguments(&mut command, library, row, Span::Calls(calls), kernel);
+            let output = places.as_client(|| command.output())??;
+            let text = String::from_utf8_lossy(&workspace::read(&report)?).into_owned();
+            counter.total(&text).filter(|_| output.status.success()).ok_or_else(|| {
+                let said = String::from_utf8_lossy(&output.stderr);
+                format!("{}: host calls cannot be counted: {said}", row.name).into()
+            })
+        };
+        let (few, many) = (count(calls / 4)?, count(calls + calls / 4)?);
+        Ok(Some((many - few) / (calls * u64::from(row.threads)) as f64))
+    }
+}
+
+fn arguments(command: &mut Command, library: &Library, row: &Row, span: Span, kernel: &Kernel) {
+    let pid = kernel.pid().unwrap_or(0);
+    let (threads, bytes) = (row.threads, row.bytes);
+    command.args([row.work, &threads.to_string(), &bytes.to_string()]);
+    command.arg(match span {
+        Span::Milliseconds(milliseconds) => milliseconds.to_string(),
+        Span::Calls(calls) => format!("calls={calls}"),
+    });
+    command.arg(pid.to_string());
+    command.env("LD_LIBRARY_PATH", &library.0).env("RUMP_SERVER", &kernel.url);
+    if let Some(spin) = row.spin {
+        command.env("RUMPCLIENT_SPIN_US", spin);
+    }
+}
+
+impl Sample {
+    fn from_json(json: &Json) -> Result<Self, Failure> {
+        let number = |key: &str| {
+            json[key].as_f64().ok_or_else(|| format!("the client has not said {key}: {json}"))
+        };
+        Ok(Self {
+            calls: number("calls")?,
+            wall: number("wall")?,
+            client_cpu: number("client_cpu")?,
+            server_cpu: number("server_cpu")?,
+            allocations: number("allocations")?,
+            p50: number("p50")?,
+            p99: number("p99")?,
+        })
+    }
+}
+
+impl Counter {
+    /// perf disturbs least, but not everybody may use it.
+    fn find() -> Option<Self> {
+        let folder = tempfile::tempdir().ok()?;
+        let report = folder.path().join("count");
+        [Self::Perf, Self::Strace].into_iter().find(|counter| {
+            counter.command(&report).arg("true").output().is_ok()
+                && workspace::read(&report)
+                    .is_ok_and(|text| counter.total(&String::from_utf8_lossy(&text)).is_some())
+        })
+    }
+
+    /// A command, to be completed, that counts into a file.
+    fn command(self, report: &Path) -> Command {
+        let (program, arguments): (_, &[&str]) = match self {
+            Self::Perf => ("perf", &["stat", "-x,", "-e", "raw_syscalls:sys_enter", "-o"]),
+            Self::Strace => ("strace", &["-f", "-c", "-o"]),
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).arg(report);
+        command
+    }
+
+    /// The number in its report.
+    fn total(self, report: &str) -> Option<f64> {
+        let line = |what| report.lines().find(|line| line.contains(what));
+        match self {
+            Self::Perf => line("raw_syscalls:sys_enter")?.split(',').next()?.parse().ok(),
+            Self::Strace => line("total")?.split_whitespace().nth(3)?.parse().ok(),
+        }
+    }
+}

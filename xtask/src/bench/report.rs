@@ -1,0 +1,246 @@
+//! What was measured, as a table and as JSON.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value as Json, json};
+
+use super::kernel::Transport;
+use super::machine;
+use super::placement::Placement;
+use super::programs::Sample;
+use super::rows::Row;
+
+pub(super) struct Report {
+    machine: String,
+    server: &'static str,
+    compares: bool,
+    pub(super) sections: Vec<Section>,
+}
+
+/// The rows of one transport and placement.
+pub(super) struct Section {
+    transport: Transport,
+    placement: Placement,
+    banner: String,
+    pub(super) rows: Vec<Measured>,
+}
+
+/// One row's rounds. Those of the reference are as many as ours, or none.
+pub(super) struct Measured {
+    pub(super) row: Row,
+    pub(super) reference: Vec<Sample>,
+    pub(super) ours: Vec<Sample>,
+    pub(super) host_calls: Option<f64>,
+    pub(super) reference_host_calls: Option<f64>,
+}
+
+/// A figure over all rounds.
+#[derive(Clone, Copy)]
+pub(super) struct Figure {
+    pub(super) median: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
+}
+
+impl Figure {
+    /// `None` of nothing.
+    fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+        values.sort_by(f64::total_cmp);
+        let (&min, &max) = (values.first()?, values.last()?);
+        let middle = values.len() / 2;
+        let median = match values.len() % 2 {
+            0 => f64::midpoint(values[middle - 1], values[middle]),
+            _ => values[middle],
+        };
+        Some(Self { median, min, max })
+    }
+}
+
+impl Sample {
+    fn rate(&self) -> f64 {
+        self.calls * 1e9 / self.wall
+    }
+
+    /// Microseconds a call.
+    fn client_cpu(&self) -> f64 {
+        self.client_cpu / self.calls / 1e3
+    }
+
+    fn server_cpu(&self) -> f64 {
+        self.server_cpu / self.calls / 1e3
+    }
+}
+
+impl Measured {
+    /// How many times the reference's figure ours is, round by round.
+    fn ratio(&self, figure: impl Fn(&Sample) -> f64) -> Option<Figure> {
+        let rounds = self.ours.iter().zip(&self.reference);
+        Figure::of(rounds.map(|(ours, reference)| figure(ours) / figure(reference)))
+    }
+
+    /// The ratio of the rates.
+    pub(super) fn speedup(&self) -> Option<Figure> {
+        self.ratio(Sample::rate)
+    }
+
+    /// What the ratio is to reach in a place like this.
+    pub(super) fn wanted(&self, section: &Section) -> Option<f64> {
+        match (section.placement, section.transport) {
+            // Never slower, where there is nothing to win.
+            (Placement::One, _) => Some(1.0),
+            (Placement::Free, Transport::Unix) => self.row.wanted,
+            _ => self.row.wanted.map(|ratio| ratio.min(1.0)),
+        }
+    }
+
+    /// "the reference's → ours", or ours alone.
+    fn both(&self, digits: usize, figure: impl Fn(&Sample) -> f64) -> String {
+        let median = |samples: &[Sample]| {
+            let value = Figure::of(samples.iter().map(&figure));
+            value.map(|value| format!("{:.digits$}", value.median))
+        };
+        arrow(median(&self.reference), median(&self.ours))
+    }
+
+    fn cells(&self, section: &Section, report: &Report) -> Vec<String> {
+        let mut cells = vec![self.row.name.to_owned(), self.both(0, Sample::rate)];
+        if report.compares {
+            cells.push(self.speedup().map_or_else(dash, |Figure { median, min, max }| {
+                format!("{median:.2} ({min:.2}–{max:.2})")
+            }));
+            let verdict = self.wanted(section).zip(self.speedup()).map(|(wanted, ratio)| {
+                format!("{wanted:.1} {}", if ratio.median >= wanted { "yes" } else { "**no**" })
+            });
+            cells.push(verdict.unwrap_or_else(dash));
+        }
+        cells.push(self.both(1, |sample| sample.p50 / 1e3));
+        cells.push(self.both(1, |sample| sample.p99 / 1e3));
+        cells.push(self.both(1, Sample::client_cpu));
+        if report.compares {
+            let ratio = self.ratio(Sample::client_cpu);
+            cells.push(ratio.map_or_else(dash, |ratio| format!("{:.2}", ratio.median)));
+        }
+        cells.push(self.both(1, Sample::server_cpu));
+        let count = |count: Option<f64>| count.map(|count| format!("{count:.1}"));
+        cells.push(arrow(count(self.reference_host_calls), count(self.host_calls)));
+        cells.push(self.both(1, |sample| sample.allocations / sample.calls));
+        cells
+    }
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}
+
+fn arrow(reference: Option<String>, ours: Option<String>) -> String {
+    let ours = ours.unwrap_or_else(dash);
+    reference.map_or_else(|| ours.clone(), |reference| format!("{reference} → {ours}"))
+}
+
+impl Section {
+    pub(super) fn new(transport: Transport, placement: Placement, banner: &str) -> Self {
+        Self { transport, placement, banner: banner.to_owned(), rows: Vec::new() }
+    }
+
+    pub(super) fn title(&self) -> String {
+        format!("{} socket, {}", self.transport.name(), self.placement.title())
+    }
+}
+
+impl Report {
+    pub(super) fn new(server: &'static str, compares: bool) -> Self {
+        Self { machine: machine::description(), server, compares, sections: Vec::new() }
+    }
+
+    pub(super) fn machine(&self) -> &str {
+        &self.machine
+    }
+
+    pub(super) fn preamble(&self) -> String {
+        let compared = if self.compares {
+            "C library → rumpclient, medians of rounds in turn; ratios round by round (min–max)"
+        } else {
+            "medians of rounds; RUMPCLIENT_REFERENCE is not set, so nothing to compare with"
+        };
+        format!("{}\nagainst {}\n{compared}\n", self.machine, self.server)
+    }
+
+    /// A table in Markdown, with columns that line up.
+    pub(super) fn table(&self, section: &Section) -> String {
+        let mut header = vec!["row", "calls/s"];
+        if self.compares {
+            header.extend(["ratio", "wanted"]);
+        }
+        header.extend(["p50 µs", "p99 µs", "client CPU µs"]);
+        if self.compares {
+            header.push("ratio");
+        }
+        header.extend(["server CPU µs", "host calls", "allocations"]);
+        let mut lines: Vec<Vec<String>> = vec![header.into_iter().map(str::to_owned).collect()];
+        lines.extend(section.rows.iter().map(|row| row.cells(section, self)));
+        let mut text = format!("\n### {}\n\n{}\n\n", section.title(), section.banner);
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+        let widths: Vec<usize> = (0..lines[0].len()).filter_map(width).collect();
+        for (number, line) in lines.iter().enumerate() {
+            for (cell, &width) in line.iter().zip(&widths) {
+                let _ = write!(text, "| {cell:<width$} ");
+            }
+            text.push_str("|\n");
+            if number == 0 {
+                for &width in &widths {
+                    let _ = write!(text, "|{:-<1$}", "", width + 2);
+                }
+                text.push_str("|\n");
+            }
+        }
+        text
+    }
+
+    /// Every round's figures.
+    pub(super) fn json(&self) -> String {
+        let sections: Vec<Json> = self.sections.iter().map(section_json).collect();
+        let report = json!({
+            "machine": self.machine,
+            "server": self.server,
+            "sections": sections,
+        });
+        format!("{report:#}\n")
+    }
+}
+
+fn section_json(section: &Section) -> Json {
+    let rows = section.rows.iter().map(|measured| {
+        let ratio = measured
+            .speedup()
+            .map(|Figure { median, min, max }| json!({ "median": median, "min": min, "max": max }));
+        json!({
+            "row": measured.row.name,
+            "ratio": ratio,
+            "wanted": measured.wanted(section),
+            "reference": measured.reference.iter().map(sample_json).collect::<Json>(),
+            "rumpclient": measured.ours.iter().map(sample_json).collect::<Json>(),
+            "host_calls": {
+                "reference": measured.reference_host_calls,
+                "rumpclient": measured.host_calls,
+            },
+        })
+    });
+    json!({
+        "transport": section.transport.name(),
+        "placement": section.placement.name(),
+        "banner": section.banner,
+        "rows": rows.collect::<Json>(),
+    })
+}
+
+fn sample_json(sample: &Sample) -> Json {
+    json!({
+        "calls_per_second": sample.rate(),
+        "p50_us": sample.p50 / 1e3,
+        "p99_us": sample.p99 / 1e3,
+        "client_cpu_us": sample.client_cpu(),
+        "server_cpu_us": sample.server_cpu(),
+        "allocations": sample.allocations / sample.calls,
+    })
+}

@@ -1,0 +1,67 @@
+//! What is measured.
+
+/// A kind of work, as `bench/client.c` knows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) work: &'static str,
+    pub(super) threads: u32,
+    pub(super) bytes: usize,
+    /// By `RUMPCLIENT_SPIN_US`: 0 never polls without waiting.
+    pub(super) spin: Option<&'static str>,
+    /// How many times the C library's rate it is to reach, where server and client are free to use
+    /// several CPUs.
+    pub(super) wanted: Option<f64>,
+}
+
+const fn row(name: &'static str, work: &'static str) -> Row {
+    Row { name, work, threads: 1, bytes: 0, spin: None, wanted: None }
+}
+
+impl Row {
+    const fn threads(self, threads: u32) -> Self {
+        Self { threads, ..self }
+    }
+
+    const fn bytes(self, bytes: usize) -> Self {
+        Self { bytes, ..self }
+    }
+
+    const fn wanted(self, ratio: f64) -> Self {
+        Self { wanted: Some(ratio), ..self }
+    }
+
+    const fn never_spinning(self) -> Self {
+        Self { spin: Some("0"), ..self }
+    }
+
+    /// How many calls are enough to count what one costs.
+    pub(super) fn counted_calls(&self) -> u64 {
+        match self.work {
+            "connect" | "fork" => 20,
+            _ if self.bytes > 64 << 10 => 40,
+            _ => 400,
+        }
+    }
+}
+
+pub(super) const ROWS: [Row; 18] = [
+    row("null", "null").wanted(2.5),
+    row("null-no-spin", "null").never_spinning().wanted(1.2),
+    row("null-4-threads", "null").threads(4),
+    row("null-8-threads", "null").threads(8).wanted(1.2),
+    row("null-16-threads", "null").threads(16).wanted(1.0),
+    row("open-close", "open").wanted(1.8),
+    row("stat", "stat").wanted(1.8),
+    row("read-1", "read").bytes(1),
+    row("read-4k", "read").bytes(4 << 10).wanted(2.0),
+    row("read-64k", "read").bytes(64 << 10).wanted(1.5),
+    row("read-1m", "read").bytes(1 << 20).wanted(1.5),
+    row("write-1", "write").bytes(1),
+    row("write-4k", "write").bytes(4 << 10).wanted(1.6),
+    row("write-64k", "write").bytes(64 << 10),
+    row("write-1m", "write").bytes(1 << 20).wanted(1.4),
+    row("pread-8-threads", "read").threads(8).bytes(4 << 10),
+    row("connect", "connect").wanted(1.3),
+    row("fork", "fork").wanted(1.0),
+];
