@@ -14,15 +14,16 @@ use crate::table::{Dir, Extent, Lend, Syscall};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MemoryPolicy {
-    /// The regions that outstanding calls lend by the table; a call whose arguments do not say
-    /// what they need (`ioctl` with embedded pointers, `mount` data …) lends everything while it
-    /// runs.
+    /// The regions that outstanding calls lend by the table; an unsafe call whose arguments do not
+    /// say what they need (`ioctl` with embedded pointers, `mount` data …) lends everything while
+    /// it runs.
     #[default]
     Lent,
     /// Only regions that are known: such an opaque call lends what its caller names with
     /// [`Client::syscall_lending`](crate::Client::syscall_lending), and nothing otherwise.
     Strict,
-    /// All memory while any call runs, as the C library has it.
+    /// All memory while any unsafe call runs, as NetBSD's library has it. Safe calls lend what the
+    /// table says, also then.
     Unrestricted,
 }
 
@@ -50,34 +51,37 @@ impl Lends {
     ///
     /// # Safety
     /// The addresses in `args`, and those in the structures they point at, must satisfy
-    /// [`Lent::bytes`] for `trust`.
+    /// [`Lent::bytes`] for `trust`. With [`Trust::Raw`], the caller also answers for a call that
+    /// lends everything.
     pub(crate) unsafe fn of_call(
         call: &Syscall,
         args: &[u8],
         trust: Trust,
         policy: MemoryPolicy,
     ) -> Self {
-        let mut lends =
-            Self { everything: policy == MemoryPolicy::Unrestricted, ..Self::default() };
+        let mut lends = Self::default();
         let resolver = Resolver { call, args, trust };
         for (index, arg) in call.args.iter().enumerate() {
             // SAFETY: passed on from the caller.
             unsafe { resolver.lend(index, arg.lend, &mut lends) };
         }
-        lends.apply(policy)
+        lends.apply(policy, trust)
     }
 
     /// What a call that the table does not know lends.
     pub(crate) fn unknown(policy: MemoryPolicy) -> Self {
-        Self { opaque: true, ..Self::default() }.apply(policy)
+        Self { opaque: true, ..Self::default() }.apply(policy, Trust::Raw)
     }
 
-    fn apply(mut self, policy: MemoryPolicy) -> Self {
-        self.everything = match policy {
-            MemoryPolicy::Unrestricted => true,
-            MemoryPolicy::Lent => self.opaque,
-            MemoryPolicy::Strict => false,
-        };
+    /// A safe call never lends more than its parameters cover, whatever the policy: nobody would
+    /// answer for it.
+    fn apply(mut self, policy: MemoryPolicy, trust: Trust) -> Self {
+        self.everything = trust == Trust::Raw
+            && match policy {
+                MemoryPolicy::Unrestricted => true,
+                MemoryPolicy::Lent => self.opaque,
+                MemoryPolicy::Strict => false,
+            };
         self
     }
 
@@ -362,6 +366,15 @@ mod tests {
 
     /// What a call lends with these arguments, by name; the others are 0.
     fn lends(call: &str, args: &[(&str, usize)], policy: MemoryPolicy) -> Lends {
+        lends_trusting(Trust::Raw, call, args, policy)
+    }
+
+    fn lends_trusting(
+        trust: Trust,
+        call: &str,
+        args: &[(&str, usize)],
+        policy: MemoryPolicy,
+    ) -> Lends {
         let call = table::by_name(call).unwrap_or_else(|| panic!("no call {call}"));
         let mut bytes = vec![0; call.size];
         for (name, value) in args {
@@ -369,8 +382,9 @@ mod tests {
             let slot = &mut bytes[arg.offset..arg.offset + size_of::<usize>()];
             slot.copy_from_slice(&value.to_ne_bytes());
         }
-        // SAFETY: raw addresses that are only looked up, or read by way of the host kernel.
-        unsafe { Lends::of_call(call, &bytes, Trust::Raw, policy) }
+        // SAFETY: raw addresses that are only looked up, or read by way of the host kernel; those
+        // that tests call borrowed are.
+        unsafe { Lends::of_call(call, &bytes, trust, policy) }
     }
 
     fn address<T>(of: &T) -> usize {
@@ -398,6 +412,20 @@ mod tests {
         assert_lent(&poll, 4096, 3 * size_of::<netbsd::pollfd>(), Dir::InOut);
         let select = lends("select", &[("nd", 33), ("in", 4096)], MemoryPolicy::Lent);
         assert_lent(&select, 4096, 8, Dir::InOut);
+    }
+
+    #[test]
+    fn a_safe_call_never_lends_everything() {
+        let name = [netbsd::CTL_CREATE];
+        let args = [("name", address(&name)), ("namelen", 1)];
+        for policy in [MemoryPolicy::Lent, MemoryPolicy::Strict, MemoryPolicy::Unrestricted] {
+            for (call, args) in [("__sysctl", &args[..]), ("getpid", &[])] {
+                let safe = lends_trusting(Trust::Borrowed, call, args, policy);
+                assert!(safe.anywhere(4096, 1).is_none(), "{call} {policy:?}");
+            }
+        }
+        let raw = lends("__sysctl", &args, MemoryPolicy::Lent);
+        assert!(raw.anywhere(4096, 1).is_some());
     }
 
     #[test]
