@@ -17,30 +17,38 @@ pub(crate) fn page_size() -> usize {
 /// Copies from this process's memory at `address`, which need not be mapped or readable, into
 /// `to`. All or an error: EFAULT when some byte cannot be read.
 pub(crate) fn read_process(address: usize, to: &mut [u8]) -> io::Result<()> {
-    let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
-    copy(libc::SYS_process_vm_readv, local, address).unwrap_or_else(|| read_by_pipe(address, to))
+    let own = to.as_mut_ptr().expose_provenance();
+    copy(address, own, to.len()).unwrap_or_else(|| read_by_pipe(address, to))
 }
 
 /// Copies `from` into this process's memory at `address`, which need not be mapped or writable.
 /// All or an error: EFAULT when some byte cannot be written (those before it may have been).
 pub(crate) fn write_process(address: usize, from: &[u8]) -> io::Result<()> {
-    let local = libc::iovec { iov_base: from.as_ptr().cast_mut().cast(), iov_len: from.len() };
-    copy(libc::SYS_process_vm_writev, local, address)
-        .unwrap_or_else(|| write_by_pipe(address, from))
+    let own = from.as_ptr().expose_provenance();
+    copy(own, address, from.len()).unwrap_or_else(|| write_by_pipe(address, from))
 }
 
-/// `None` where the host does not let a process use the call on itself (seccomp).
-fn copy(number: libc::c_long, local: libc::iovec, address: usize) -> Option<io::Result<()>> {
-    if local.iov_len == 0 {
+/// Copies `len` bytes between two addresses of this process, one of which may be bad. `None` where
+/// the host does not let a process use the call on itself (seccomp).
+///
+/// Writing goes by the same call, the target being what it takes for this side's memory: checkers
+/// such as valgrind know that it fills that, but not what process_vm_writev does to the other side.
+fn copy(from: usize, to: usize, len: usize) -> Option<io::Result<()>> {
+    if len == 0 {
         return Some(Ok(()));
     }
-    let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: local.iov_len };
+    let io_vec = |address| libc::iovec {
+        iov_base: std::ptr::with_exposed_provenance_mut(address),
+        iov_len: len,
+    };
+    let (local, remote) = (io_vec(to), io_vec(from));
     let pid = super::process_id();
-    // SAFETY: the local vector is a live slice (only read by writev); the kernel checks the remote
-    // one and answers EFAULT for what is not mapped with the right permission.
+    // SAFETY: one side is a live slice, exclusive if it is the target; for the other one the kernel
+    // checks that it is mapped with the right permission, and answers EFAULT if not. Whether it may
+    // be written is the caller's decision.
     let copied = unsafe {
         super::check(libc::syscall(
-            number,
+            libc::SYS_process_vm_readv,
             pid,
             &raw const local,
             1usize,
@@ -50,7 +58,7 @@ fn copy(number: libc::c_long, local: libc::iovec, address: usize) -> Option<io::
         ))
     };
     match copied {
-        Ok(copied) if copied == local.iov_len => Some(Ok(())),
+        Ok(copied) if copied == len => Some(Ok(())),
         Ok(_) => Some(Err(fault())),
         Err(error) if error.raw_os_error() == Some(libc::EFAULT) => Some(Err(error)),
         Err(_) => None,
