@@ -1,43 +1,36 @@
 //! Which client a call goes to: the process's own, or in a vforked child the child's.
 //!
-//! No locks: a forked child must never meet one that another thread of its parent held.
+//! No locks: a forked child must never meet one that another thread of its parent held. And nothing
+//! is freed: a client that has been replaced is either a parent process's, whose locks may be held
+//! for ever, or one that other threads may be making calls on.
 
-use std::mem;
-use std::ops::Deref;
-use std::sync::Arc;
+#![allow(unsafe_code)]
 
-use arc_swap::{ArcSwapOption, Guard};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
 use rumpclient::Client;
 
 use crate::vforked;
 
-/// The process's client.
-static PROCESS: ArcSwapOption<Client> = ArcSwapOption::const_empty();
-
-/// The client that calls go to now.
-pub(crate) enum Current {
-    Process(Guard<Option<Arc<Client>>>),
-    VforkedChild(&'static Client),
+/// A client that was made this process's.
+struct Placed {
+    client: Client,
+    /// The one before, which stays.
+    _replaced: Option<&'static Placed>,
 }
+
+/// The process's client: a box, or null.
+static PROCESS: AtomicPtr<Placed> = AtomicPtr::new(ptr::null_mut());
 
 /// The client that calls go to now, if there is one.
-pub(crate) fn get() -> Option<Current> {
-    if let Some(client) = vforked::client() {
-        return Some(Current::VforkedChild(client));
-    }
-    let client = PROCESS.load();
-    client.is_some().then_some(Current::Process(client))
+pub(crate) fn get() -> Option<&'static Client> {
+    vforked::client().or_else(|| process().map(|placed| &placed.client))
 }
 
-impl Deref for Current {
-    type Target = Client;
-
-    fn deref(&self) -> &Client {
-        match self {
-            Self::Process(client) => client.as_deref().expect("get() has looked"),
-            Self::VforkedChild(client) => client,
-        }
-    }
+fn process() -> Option<&'static Placed> {
+    // SAFETY: null or made by Box::leak() in set(), and never freed.
+    unsafe { PROCESS.load(Ordering::Acquire).as_ref() }
 }
 
 /// Makes `client` this process's.
@@ -47,11 +40,13 @@ pub(crate) fn set(client: Client) {
         return;
     }
     vforked::forget();
-    let Some(old) = PROCESS.swap(Some(Arc::new(client))) else { return };
-    if !old.is_own() {
-        // A parent process made it. The connection is the parent's, and threads that this process
-        // does not have may hold its locks.
-        old.close_inherited();
-        mem::forget(old);
+    let replaced = process();
+    let placed = Box::new(Placed { client, _replaced: replaced });
+    PROCESS.store(Box::leak(placed), Ordering::Release);
+    match replaced {
+        Some(old) if old.client.is_own() => old.client.close(),
+        // The connection is the parent's.
+        Some(old) => old.client.close_inherited(),
+        None => {}
     }
 }

@@ -114,6 +114,14 @@ impl Client {
         self.link.set_retry(policy);
     }
 
+    /// Ends the connection, and with it the process in the kernel, for all clones. For the C
+    /// library, which cannot tell when other threads are done with theirs.
+    #[doc(hidden)]
+    pub fn close(&self) {
+        self.link.set_retry(RetryPolicy::Never);
+        self.link.session().close();
+    }
+
     /// A client on a session that is up.
     pub(crate) fn from_session(
         address: Address,

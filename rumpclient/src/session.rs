@@ -31,7 +31,6 @@ mod vacate;
 use std::ffi::CStr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Stage};
@@ -44,7 +43,7 @@ use crate::proto::body::{self, PreforkKey, SmallFrame};
 use crate::proto::header::{HandshakeKind, Kind, ServerError};
 use crate::proto::inbound::Reply;
 use crate::proto::requests::Requests;
-use crate::sys::{self, Fd, Interest, Parker, SignalWatch, SignalsBlocked};
+use crate::sys::{self, Fd, Interest, Parker, SignalWatch, SignalsBlocked, Thread};
 
 pub(crate) use freeze::Frozen;
 use receive::Rx;
@@ -77,7 +76,7 @@ struct State {
     /// program that nobody here has made.
     resumed: bool,
     /// The thread that is about to exec, while the stream must not move.
-    frozen_by: Option<ThreadId>,
+    frozen_by: Option<Thread>,
     /// NetBSD signals raised and not yet delivered; signal `n` is bit `n - 1`.
     raised: u64,
     /// Bytes of memory mapped for the server so far.
@@ -215,6 +214,14 @@ impl Session {
         &self.stream
     }
 
+    /// Ends the connection. Calls fail from now on as those of a lost kernel do.
+    pub(crate) fn close(&self) {
+        if self.check_process().is_ok() {
+            let _signals = SignalsBlocked::new();
+            self.end(Error::Closed { stage: Stage::Calls });
+        }
+    }
+
     /// Closes a forked child's copies of its parent's descriptors. The parent's connection is not
     /// disturbed, and ends when the parent does.
     pub(crate) fn close_in_child(&self) {
@@ -311,7 +318,7 @@ impl Session {
         if state.ended.is_some() {
             return Err(Failure::Lost { sent: false });
         }
-        if state.frozen_by == Some(std::thread::current().id()) {
+        if state.frozen_by.is_some_and(|thread| thread == Thread::current()) {
             // A signal handler on top of an exec: the stream is promised to the new program.
             return Err(Failure::Kernel(Errno::EBUSY));
         }

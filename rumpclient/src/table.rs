@@ -192,9 +192,26 @@ impl Arg {
 
 /// Looks a call up by its number. `None` for numbers that the table has no RUMP call for.
 pub fn by_number(number: u32) -> Option<&'static Syscall> {
-    // SYSCALLS is sorted by number (checked when it is generated and by a test).
-    SYSCALLS.binary_search_by_key(&number, |call| call.number).ok().map(|at| SYSCALLS[at])
+    BY_NUMBER.get(number as usize).copied().flatten()
 }
+
+/// The calls in their numbers' places: one look for each call that C makes.
+static BY_NUMBER: [Option<&Syscall>; NUMBERS] = {
+    let mut places = [None; NUMBERS];
+    let mut at = 0;
+    while at < SYSCALLS.len() {
+        places[SYSCALLS[at].number as usize] = Some(SYSCALLS[at]);
+        at += 1;
+    }
+    places
+};
+
+/// One more than the highest number. SYSCALLS is sorted (checked when it is generated and by a
+/// test).
+const NUMBERS: usize = match SYSCALLS {
+    [.., last] => last.number as usize + 1,
+    [] => 0,
+};
 
 /// Looks a call up by [`Syscall::name`].
 pub fn by_name(name: &str) -> Option<&'static Syscall> {

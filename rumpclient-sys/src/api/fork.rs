@@ -6,7 +6,7 @@ use std::ptr;
 
 use nix::errno::Errno as Host;
 use nix::libc::pid_t;
-use rumpclient::{Fork, Prefork};
+use rumpclient::{Client, Fork, Prefork};
 
 use super::{failed, not_connected};
 use crate::errno::{self, Preserved};
@@ -58,7 +58,7 @@ pub extern "C" fn rumpclient_fork_init(cookie: *mut RumpclientFork) -> c_int {
 
 fn attach(prefork: Prefork, maker: u32) -> Result<(), rumpclient::Error> {
     let parent = current::get();
-    let shares_memory = parent.as_ref().is_some_and(|parent| parent.is_own());
+    let shares_memory = parent.is_some_and(Client::is_own);
     if let Some(parent) = parent {
         parent.close_inherited();
     }

@@ -28,7 +28,7 @@ static RETRY: AtomicIsize = AtomicIsize::new(0);
 #[unsafe(no_mangle)]
 pub extern "C" fn rumpclient_init() -> c_int {
     contained(-1, || {
-        if current::get().is_some_and(|client| client.is_own()) {
+        if current::get().is_some_and(Client::is_own) {
             return 0;
         }
         report::panics();

@@ -4,8 +4,8 @@ use core::ffi::{c_int, c_void};
 use core::{ptr, slice};
 
 use nix::errno::Errno as Host;
+use rumpclient::Errno;
 use rumpclient::marshal::{MAX_ARGS_SIZE, Register};
-use rumpclient::{Client, Errno};
 
 use crate::current;
 use crate::errno::{self, Preserved};
@@ -64,7 +64,7 @@ unsafe fn arguments<'a>(data: *const c_void, len: usize) -> Result<&'a [u8], Err
 /// Makes a call on the current client.
 ///
 /// # Safety
-/// As for [`Client::syscall`].
+/// As for [`rumpclient::Client::syscall`].
 pub(crate) unsafe fn make(
     number: u32,
     args: &[u8],
@@ -72,5 +72,5 @@ pub(crate) unsafe fn make(
 ) -> Result<(), Errno> {
     let client = current::get().ok_or(Errno::LINK_LOST)?;
     // SAFETY: passed on from the caller.
-    unsafe { Client::syscall(&client, number, args, retval) }
+    unsafe { client.syscall(number, args, retval) }
 }

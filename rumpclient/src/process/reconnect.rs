@@ -7,7 +7,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
@@ -17,7 +16,7 @@ use crate::options::{LinkEvent, RetryPolicy, Settings};
 use crate::process::lease::{Lease, Leases};
 use crate::proto::address::Address;
 use crate::session::{Failure, Session};
-use crate::sys::{Parker, SignalsBlocked};
+use crate::sys::{Parker, SignalsBlocked, Thread};
 
 /// A client's connection, over reconnects.
 pub(crate) struct Link {
@@ -31,9 +30,12 @@ pub(crate) struct Link {
 
 /// The state of a repair.
 struct Repair {
+    /// The current session once more: [`ArcSwap`] keeps a pointer into the middle of it, which leak
+    /// checkers do not take for an owner's.
+    _session: Arc<Session>,
     policy: RetryPolicy,
     /// Who is at it.
-    repairer: Option<ThreadId>,
+    repairer: Option<Thread>,
     /// Threads that wait for the outcome, and the repairer when it pauses.
     waiting: Vec<Arc<Parker>>,
     /// How many repairs have been given up.
@@ -62,6 +64,7 @@ impl Link {
         session: Arc<Session>,
     ) -> Self {
         let repair = Repair {
+            _session: Arc::clone(&session),
             policy,
             repairer: None,
             waiting: Vec::new(),
@@ -159,7 +162,7 @@ impl Link {
         self.announce_loss(generation, lost, &mut signals);
         lost.check_process()?;
         let given_up = self.lock_repair().given_up;
-        let (parker, me) = (Arc::new(Parker::default()), thread::current().id());
+        let (parker, me) = (Arc::new(Parker::default()), Thread::current());
         loop {
             let mut repair = self.lock_repair();
             if self.generation() != generation {
@@ -271,8 +274,9 @@ impl Link {
     /// Makes `session` the successor of the lost one of `generation`, unless a call in a signal
     /// handler on top of the attempt has been quicker.
     fn install(&self, generation: u64, session: Arc<Session>) {
-        let _repair = self.lock_repair();
+        let mut repair = self.lock_repair();
         if self.generation() == generation {
+            repair._session = Arc::clone(&session);
             self.current.store(session);
             self.generation.store(generation + 1, Ordering::Release);
         }

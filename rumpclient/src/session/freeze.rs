@@ -1,14 +1,13 @@
 //! Holding the stream still between two frames, so that another program image can go on with it.
 
 use std::sync::{MutexGuard, PoisonError};
-use std::thread;
 use std::time::Instant;
 
 use super::Session;
 use super::receive::{Rx, Work};
 use super::transmit::Tx;
 use crate::error::{Error, Stage};
-use crate::sys::{self, Fd, Interest, SignalWatch, SignalsBlocked};
+use crate::sys::{self, Fd, Interest, SignalWatch, SignalsBlocked, Thread};
 
 /// The stream at rest: no frame is partly sent or partly read, and nobody else can move it. Other
 /// threads' calls wait until this is dropped.
@@ -38,7 +37,7 @@ impl Session {
             }
             let interest = Interest { read: !rx.is_between_frames(), write: !tx.is_flushed() };
             if !interest.read && !interest.write {
-                self.lock_state().frozen_by = Some(thread::current().id());
+                self.lock_state().frozen_by = Some(Thread::current());
                 return Ok(Frozen { session: self, _rx: rx, _tx: tx });
             }
             let ready = sys::poll_stream(&self.stream, interest, None, deadline)

@@ -2,14 +2,13 @@
 
 use std::os::fd::RawFd;
 use std::sync::PoisonError;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Session;
 use crate::error::{Error, Stage};
 use crate::lend::Lends;
 use crate::netbsd::Errno;
-use crate::sys::{self, SignalsBlocked};
+use crate::sys::{self, SignalsBlocked, Thread};
 use crate::table::entry;
 
 /// How long the kernel may take over the call that shows the receiver to be past the old number.
@@ -32,7 +31,8 @@ impl Session {
         };
         {
             let _signals = SignalsBlocked::new();
-            if self.lock_state().frozen_by == Some(thread::current().id()) {
+            let frozen_by = self.lock_state().frozen_by;
+            if frozen_by.is_some_and(|thread| thread == Thread::current()) {
                 return Err(Error::Kernel(Errno::EBUSY));
             }
             // Nobody sends or receives by the old number then.

@@ -25,7 +25,7 @@ pub(crate) use process::{
     inherit_stream, is_privileged, new_session, number, set_cloexec, set_host_fork, silence_stdio,
     stream_identity,
 };
-pub(crate) use program::{command_name, process_id, working_directory};
+pub(crate) use program::{Thread, command_name, process_id, working_directory};
 pub(crate) use signals::{SignalWatch, SignalsBlocked, raise_process};
 pub(crate) use socket::{
     Io, IoVec, connect_inet, connect_unix, peer_address, peer_credentials, recv, recv_vectored,

@@ -14,6 +14,17 @@ pub(crate) fn process_id() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get() as u32
 }
 
+/// The calling thread. Not by std, which would leave the thread a handle to free in its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Thread(rustix::thread::Pid);
+
+impl Thread {
+    /// The one that runs this.
+    pub(crate) fn current() -> Self {
+        Self(rustix::thread::gettid())
+    }
+}
+
 /// The command name, as `ps` shows it: up to 15 bytes.
 pub(crate) fn command_name() -> CString {
     read_command().unwrap_or_else(|_| c"rumpclient".into())
