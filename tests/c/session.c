@@ -112,9 +112,9 @@ threads(void)
 }
 
 static void
-processes(void)
+processes(char *self)
 {
-	char self[] = "/proc/self/exe", number[16], back[32];
+	char number[16], back[32];
 	char *argv[] = { self, number, NULL };
 	pid_t child;
 	int ends[2], status;
@@ -146,11 +146,11 @@ processes(void)
 }
 
 int
-main(int argc, char **argv)
+main(int argc, char **args)
 {
 	CHECK_EQ(rumpclient_init(), 0);
 	if (argc > 1) {
-		CHECK_EQ(rump_sys_write(atoi(argv[1]), "from after exec", 16), 16);
+		CHECK_EQ(rump_sys_write(atoi(args[1]), "from after exec", 16), 16);
 		return 0;
 	}
 	result("init again", rumpclient_init());
@@ -159,6 +159,6 @@ main(int argc, char **argv)
 	files();
 	network();
 	threads();
-	processes();
+	processes(args[0]);
 	return 0;
 }

@@ -58,6 +58,26 @@ impl Library {
         command.env("LD_LIBRARY_PATH", &self.0).env("RUMP_SERVER", url);
         command
     }
+
+    /// The same under valgrind, whose findings in the program, or in those that it starts, are its
+    /// failure. `None` where the host has none, which has been printed.
+    pub fn memcheck(&self, program: impl AsRef<OsStr>, url: &str) -> Option<Command> {
+        const VALGRIND: &str = "valgrind";
+        let mut command = is_installed(VALGRIND).then(|| self.command(VALGRIND, url))?;
+        command.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+        command.arg("--trace-children=yes").arg(program);
+        Some(command)
+    }
+}
+
+/// Whether the host has the program of this name. If not, this has printed so.
+fn is_installed(program: &str) -> bool {
+    let asked = Command::new(program).arg("--version").output();
+    let installed = asked.is_ok_and(|output| output.status.success());
+    if !installed {
+        println!("skipped: {program} is not installed");
+    }
+    installed
 }
 
 /// A compiler, by the name of its program.
@@ -73,12 +93,7 @@ const FLAGS: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread
 impl Compiler {
     /// This compiler, if the host has it. `None` has printed so.
     pub fn present(self) -> Option<Self> {
-        let asked = Command::new(self.0).arg("--version").output();
-        if asked.is_ok_and(|output| output.status.success()) {
-            return Some(self);
-        }
-        println!("skipped: {} is not installed", self.0);
-        None
+        is_installed(self.0).then_some(self)
     }
 
     /// A command that compiles with our headers, every warning being an error.

@@ -1,9 +1,11 @@
 //! The examples in C do what they say.
 
-use rumpclient_tests::c::{CC, Compiler, Library, run_program};
+use rumpclient_tests::c::{CC, Library, run_program};
 use rumpclient_tests::harness::Kernel;
 use rumpclient_tests::on_every_kernel;
 use rumpclient_tests::program::Program;
+
+const EXAMPLES: [&str; 4] = ["hello", "tcp_echo", "fork_pipe", "vfork_exec"];
 
 fn example(kernel: &Kernel, name: &str) -> Vec<String> {
     run_program(&source(name), kernel.url(), &[])
@@ -38,14 +40,19 @@ on_every_kernel! {
 
 #[test]
 fn memcheck_finds_nothing() {
-    if Compiler("valgrind").present().is_none() {
-        return;
-    }
     let kernel = Kernel::test_server();
-    for name in ["hello", "tcp_echo", "fork_pipe", "vfork_exec"] {
+    for name in EXAMPLES {
         let program = CC.program(&source(name), &["-O1", "-g"]);
-        let mut command = Library::ours().command("valgrind", kernel.url());
-        command.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]).arg(program);
+        let Some(mut command) = Library::ours().memcheck(program, kernel.url()) else { return };
         Program::spawn(&mut command).finish();
+    }
+}
+
+#[test]
+fn address_sanitizer_finds_nothing() {
+    let kernel = Kernel::test_server();
+    for name in EXAMPLES {
+        let program = CC.program(&source(name), &["-O1", "-g", "-fsanitize=address"]);
+        Program::spawn(&mut Library::ours().command(program, kernel.url())).finish();
     }
 }

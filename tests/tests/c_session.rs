@@ -1,20 +1,18 @@
 //! A whole session in C: with our library and NetBSD's, under a preloaded library, valgrind and
 //! AddressSanitizer.
 
-use std::process::{Command, Output};
+use std::process::Command;
 
-use rumpclient_tests::c::{CC, Compiler, Library};
+use rumpclient_tests::c::{CC, Library};
 use rumpclient_tests::harness::Kernel;
 use rumpclient_tests::on_every_kernel;
+use rumpclient_tests::program::Program;
 
 const SOURCE: &str = "tests/c/session.c";
 
-/// Runs a command to its good end; what it prints.
-fn output(command: &mut Command) -> String {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    let said = String::from_utf8_lossy(&stderr);
-    assert!(status.success(), "{command:?}: {status}\n{said}");
-    String::from_utf8(stdout).unwrap()
+/// Runs a command to its good end; the lines that it prints.
+fn lines(command: &mut Command) -> Vec<String> {
+    Program::spawn(command).finish()
 }
 
 fn session(library: &Library, kernel: &Kernel) -> Command {
@@ -24,35 +22,30 @@ fn session(library: &Library, kernel: &Kernel) -> Command {
 on_every_kernel! {
     fn the_original_sees_the_same(kernel) {
         let Some(reference) = Library::reference() else { return };
-        let ours = output(&mut session(&Library::ours(), kernel));
-        let theirs = output(&mut session(&reference, kernel));
+        let ours = lines(&mut session(&Library::ours(), kernel));
+        let theirs = lines(&mut session(&reference, kernel));
         assert_eq!(ours, theirs);
     }
 
     fn nothing_that_can_be_interposed_is_used(kernel) {
-        let plain = output(&mut session(&Library::ours(), kernel));
+        let plain = lines(&mut session(&Library::ours(), kernel));
         let interpose = CC.shared_object("tests/c/interpose.c");
         let mut command = session(&Library::ours(), kernel);
-        assert_eq!(output(command.env("LD_PRELOAD", interpose)), plain);
+        assert_eq!(lines(command.env("LD_PRELOAD", interpose)), plain);
     }
 }
 
 #[test]
 fn memcheck_finds_nothing() {
-    if Compiler("valgrind").present().is_none() {
-        return;
-    }
     let kernel = Kernel::test_server();
     let program = CC.program(SOURCE, &["-O1", "-g"]);
-    let mut command = Library::ours().command("valgrind", kernel.url());
-    command.args(["--quiet", "--error-exitcode=9", "--leak-check=full", "--trace-children=yes"]);
-    command.args(["--errors-for-leak-kinds=definite"]).arg(program);
-    output(&mut command);
+    let Some(mut command) = Library::ours().memcheck(program, kernel.url()) else { return };
+    lines(&mut command);
 }
 
 #[test]
 fn address_sanitizer_finds_nothing() {
     let kernel = Kernel::test_server();
     let program = CC.program(SOURCE, &["-O1", "-g", "-fsanitize=address"]);
-    output(&mut Library::ours().command(program, kernel.url()));
+    lines(&mut Library::ours().command(program, kernel.url()));
 }

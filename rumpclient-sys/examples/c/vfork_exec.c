@@ -43,7 +43,7 @@ after_exec(const char *number)
 int
 main(int argc, char *argv[])
 {
-	char number[16], text[64];
+	char number[16], text[64] = "";
 	char *args[3];
 	pid_t child;
 	int ends[2], status;
@@ -67,10 +67,11 @@ main(int argc, char *argv[])
 		return 1;
 	}
 	if (child == 0) {
-		rumpclient_exec("/proc/self/exe", args, environ);
+		rumpclient_exec(argv[0], args, environ);
 		_exit(1);
 	}
-	/* The parent's connection is its own again. */
+	/* The parent's connection is its own again, and so is its end of the pipe. */
+	rump_sys_close(ends[1]);
 	if (rump_sys_read(ends[0], text, sizeof(text)) == -1)
 		fail("read");
 	if (waitpid(child, &status, 0) != child || status != 0) {
