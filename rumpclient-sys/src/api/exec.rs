@@ -1,9 +1,9 @@
 //! Exec.
 
 use core::ffi::{CStr, c_char, c_int};
+use core::iter;
 
 use nix::errno::Errno as Host;
-use smallvec::SmallVec;
 
 use super::{failed, not_connected};
 use crate::report::contained;
@@ -30,33 +30,32 @@ pub unsafe extern "C" fn rumpclient_exec(
         }
         // SAFETY: the caller's promise.
         let (path, argv, envp) = unsafe { (CStr::from_ptr(path), strings(argv), strings(envp)) };
-        match client.exec(path, &argv, &envp) {
+        match client.exec_with(path, argv, envp) {
             Ok(never) => match never {},
             Err(error) => failed(&error),
         }
     })
 }
 
-/// Most fit without heap, which an exec in a vforked child would leave to the parent.
-type Strings<'a> = SmallVec<[&'a CStr; 64]>;
-
 /// The strings of a NULL-terminated array.
 ///
 /// # Safety
 /// `array` must be NULL or such an array, and both it and its strings must outlive what is
 /// returned.
-unsafe fn strings<'a>(array: *const *const c_char) -> Strings<'a> {
-    let mut strings = Strings::new();
-    if array.is_null() {
-        return strings;
-    }
-    // SAFETY: the caller's promise; the loop ends at the array's NULL.
-    unsafe {
-        let mut next = array;
-        while !(*next).is_null() {
-            strings.push(CStr::from_ptr(*next));
-            next = next.add(1);
+unsafe fn strings<'a>(array: *const *const c_char) -> impl Iterator<Item = &'a CStr> {
+    let mut next = array;
+    iter::from_fn(move || {
+        if next.is_null() {
+            return None;
         }
-    }
-    strings
+        // SAFETY: the caller's promise; the array's NULL is not passed.
+        unsafe {
+            let string = *next;
+            if string.is_null() {
+                return None;
+            }
+            next = next.add(1);
+            Some(CStr::from_ptr(string))
+        }
+    })
 }

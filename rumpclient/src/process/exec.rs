@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::error::{Error, Stage};
 use crate::options::{RetryPolicy, Settings};
 use crate::proto::address::Address;
-use crate::session::{Hello, Session};
+use crate::session::{Frozen, Hello, Session};
 use crate::sys::{self, Fd, SignalsBlocked, StringArray};
 use crate::transport;
 
@@ -40,6 +40,17 @@ impl Client {
     /// [`Error::Io`] with the host's reason, e.g. that there is no such program;
     /// [`Error::Closed`] or [`Error::TimedOut`] when there is no connection to hand on.
     pub fn exec(&self, path: &CStr, argv: &[&CStr], envp: &[&CStr]) -> Result<Infallible, Error> {
+        self.exec_with(path, argv.iter().copied(), envp.iter().copied())
+    }
+
+    /// As [`exec`](Self::exec). For the C library, which has no slices to give.
+    #[doc(hidden)]
+    pub fn exec_with<'s>(
+        &self,
+        path: &CStr,
+        argv: impl IntoIterator<Item = &'s CStr>,
+        envp: impl IntoIterator<Item = &'s CStr>,
+    ) -> Result<Infallible, Error> {
         let current = self.link().session();
         current.check_process().map_err(|failure| self.failure_error(failure))?;
         drop(current);
@@ -50,10 +61,9 @@ impl Client {
         signals.unblocked(|| ());
         let limit = self.settings().handshake_timeout;
         let frozen = session.freeze(&signals, limit.map(|limit| Instant::now() + limit))?;
-        let announced = announcement(&frozen, self.address());
-        let env = envp.iter().copied().filter(|entry| !is_announcement(entry.to_bytes()));
-        let env = StringArray::new(env.chain(announced.iter().map(CString::as_c_str)));
-        let argv = StringArray::new(argv.iter().copied());
+        let leases = self.link().leases();
+        let argv = leases.take(Arc::new(StringArray::new(argv)));
+        let env = leases.take(Arc::new(environment_after(&frozen, self.address(), envp)));
         let keep = |keep: bool| {
             sys::set_cloexec(frozen.stream(), !keep)?;
             sys::set_cloexec(frozen.watch(), !keep)
@@ -72,7 +82,20 @@ impl Client {
     }
 }
 
-fn announcement(frozen: &crate::session::Frozen<'_>, address: &Address) -> [CString; 3] {
+/// `envp` with what announces the connection.
+fn environment_after<'s>(
+    frozen: &Frozen<'_>,
+    address: &Address,
+    envp: impl IntoIterator<Item = &'s CStr>,
+) -> StringArray {
+    let announced = announcement(frozen, address);
+    let others = envp.into_iter().filter(|entry| !is_announcement(entry.to_bytes()));
+    // Mapped to what lives as long as the announcement.
+    let others = others.map(|entry| -> &CStr { entry });
+    StringArray::new(others.chain(announced.iter().map(CString::as_c_str)))
+}
+
+fn announcement(frozen: &Frozen<'_>, address: &Address) -> [CString; 3] {
     let (stream, watch) = (sys::number(frozen.stream()), sys::number(frozen.watch()));
     let mut server = format!("{PARSED_SERVER}=").into_bytes();
     server.extend(OsString::from(address).into_vec());

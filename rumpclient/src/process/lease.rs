@@ -1,58 +1,61 @@
-//! Sessions that are kept for those who may never come back to give them up.
+//! What is kept for those who may never come back to give it up.
 //!
 //! An exec that works does not return. In a vforked child the memory stays all the same, being the
-//! parent's, and nobody would ever drop what the child's frames own. So an exec takes its session on
-//! lease: the link owns it, and frees it with itself.
+//! parent's, and nobody would ever drop what the child's frames own. So an exec takes its session
+//! and the new program's arguments on lease: the link owns them, and frees them with itself.
 
 #![allow(unsafe_code)]
 
+use std::any::Any;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::session::Session;
 use crate::sys::SignalsBlocked;
 
-/// The sessions that are leased, once for each lease. The lock is taken under [`SignalsBlocked`].
+/// What is leased, once for each lease. The lock is taken under [`SignalsBlocked`].
 #[derive(Default)]
-pub(crate) struct Leases(Mutex<Vec<Arc<Session>>>);
+pub(crate) struct Leases(Mutex<Vec<Kept>>);
 
-/// A session that [`Leases`] owns meanwhile.
-pub(crate) struct Lease<'l> {
+type Kept = Arc<dyn Any + Send + Sync>;
+
+/// Something that [`Leases`] owns meanwhile.
+pub(crate) struct Lease<'l, T> {
     leases: &'l Leases,
-    session: *const Session,
+    kept: *const T,
 }
 
 impl Leases {
-    pub(crate) fn take(&self, session: Arc<Session>) -> Lease<'_> {
+    pub(crate) fn take<T: Send + Sync + 'static>(&self, kept: Arc<T>) -> Lease<'_, T> {
         let _signals = SignalsBlocked::new();
-        let lease = Lease { leases: self, session: Arc::as_ptr(&session) };
-        self.lock().push(session);
+        let lease = Lease { leases: self, kept: Arc::as_ptr(&kept) };
+        self.lock().push(kept);
         lease
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Deref for Lease<'_> {
-    type Target = Session;
+impl<T> Deref for Lease<'_, T> {
+    type Target = T;
 
-    fn deref(&self) -> &Session {
-        // SAFETY: the list, which is borrowed for as long, has one reference to the session for
-        // each lease, and drops it when the lease is dropped.
-        unsafe { &*self.session }
+    fn deref(&self) -> &T {
+        // SAFETY: the list, which is borrowed for as long, has one reference for each lease, and
+        // drops it when the lease is dropped.
+        unsafe { &*self.kept }
     }
 }
 
-impl Drop for Lease<'_> {
+impl<T> Drop for Lease<'_, T> {
     fn drop(&mut self) {
         let _signals = SignalsBlocked::new();
-        let mut sessions = self.leases.lock();
-        let ours = sessions.iter().position(|session| Arc::as_ptr(session) == self.session);
-        let session = ours.map(|index| sessions.swap_remove(index));
-        // Dropping the last reference closes descriptors, which is not for under a lock.
-        drop(sessions);
-        drop(session);
+        let mut kept = self.leases.lock();
+        let ours = kept.iter().position(|kept| Arc::as_ptr(kept).cast() == self.kept);
+        let ours = ours.map(|index| kept.swap_remove(index));
+        // Dropping the last reference to a session closes descriptors, which is not for under a
+        // lock.
+        drop(kept);
+        drop(ours);
     }
 }

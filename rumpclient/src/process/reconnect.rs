@@ -104,8 +104,13 @@ impl Link {
     }
 
     /// The current session, owned by the link also when the caller never returns.
-    pub(crate) fn lease(&self) -> Lease<'_> {
+    pub(crate) fn lease(&self) -> Lease<'_, Session> {
         self.leases.take(self.current.load_full())
+    }
+
+    /// What else the caller who may never return leaves to the link.
+    pub(crate) fn leases(&self) -> &Leases {
+        &self.leases
     }
 
     pub(crate) fn generation(&self) -> u64 {

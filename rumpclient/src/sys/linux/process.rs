@@ -10,7 +10,6 @@ use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::net::sockopt::{socket_cookie, socket_type};
 use rustix::net::{SocketAddrAny, SocketType, getpeername};
 use rustix::stdio;
-use smallvec::SmallVec;
 
 use super::{Fd, SignalsBlocked, syscall};
 
@@ -54,16 +53,27 @@ pub(crate) fn exit_now(status: i32) -> ! {
 
 /// A NULL-terminated array of C strings, for exec.
 #[derive(Debug)]
-pub(crate) struct StringArray<'a> {
-    // Most fit: an exec in a vforked child leaves its heap to the parent.
-    pointers: SmallVec<[*const libc::c_char; 64]>,
-    strings: std::marker::PhantomData<&'a CStr>,
+pub(crate) struct StringArray {
+    /// Into `_bytes`.
+    pointers: Vec<*const libc::c_char>,
+    _bytes: Box<[u8]>,
 }
 
-impl<'a> StringArray<'a> {
-    pub(crate) fn new(strings: impl IntoIterator<Item = &'a CStr>) -> Self {
-        let pointers = strings.into_iter().map(CStr::as_ptr).chain([std::ptr::null()]);
-        Self { pointers: pointers.collect(), strings: std::marker::PhantomData }
+// SAFETY: the pointers lead to the array's own memory, which nobody changes.
+unsafe impl Send for StringArray {}
+// SAFETY: as above.
+unsafe impl Sync for StringArray {}
+
+impl StringArray {
+    pub(crate) fn new<'s>(strings: impl IntoIterator<Item = &'s CStr>) -> Self {
+        let (mut bytes, mut starts) = (Vec::new(), Vec::new());
+        for string in strings {
+            starts.push(bytes.len());
+            bytes.extend_from_slice(string.to_bytes_with_nul());
+        }
+        let bytes = bytes.into_boxed_slice();
+        let pointers = starts.into_iter().map(|start| bytes[start..].as_ptr().cast());
+        Self { pointers: pointers.chain([std::ptr::null()]).collect(), _bytes: bytes }
     }
 }
 
@@ -71,8 +81,8 @@ impl<'a> StringArray<'a> {
 /// blocked again.
 pub(crate) fn exec(
     path: &CStr,
-    argv: &StringArray<'_>,
-    envp: &StringArray<'_>,
+    argv: &StringArray,
+    envp: &StringArray,
     signals: &mut SignalsBlocked,
 ) -> io::Error {
     let (path, argv, envp) = (path.as_ptr(), argv.pointers.as_ptr(), envp.pointers.as_ptr());

@@ -63,8 +63,8 @@ impl Spawned {
 /// The host's reason why it cannot be run.
 pub(crate) fn spawn(
     program: &CStr,
-    argv: &StringArray<'_>,
-    envp: &StringArray<'_>,
+    argv: &StringArray,
+    envp: &StringArray,
     stdin: &impl AsFd,
     stdout: &impl AsFd,
 ) -> io::Result<Spawned> {
@@ -137,8 +137,8 @@ fn listen(ours: &Fd) -> io::Result<Spawned> {
 /// The new program's side; returns only if it cannot be run.
 fn run(
     program: &CStr,
-    argv: &StringArray<'_>,
-    envp: &StringArray<'_>,
+    argv: &StringArray,
+    envp: &StringArray,
     [stdin, stdout]: [RawFd; 2],
     signals: &mut SignalsBlocked,
 ) -> io::Error {
