@@ -1,6 +1,6 @@
 //! A process in a rump kernel, as its user sees it.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -150,7 +150,7 @@ impl Client {
         args: &[u8],
         lends: impl Fn() -> Lends,
     ) -> Result<[Register; 2], Errno> {
-        let deadline = self.link.settings().call_timeout.map(|limit| Instant::now() + limit);
+        let deadline = self.link.settings().call_deadline();
         let attempt = |session: &Session| {
             session.syscall(number, args, lends(), deadline).map_err(|failure| match failure {
                 Failure::Lost { sent } => {
@@ -252,11 +252,19 @@ impl Builder {
     pub fn from_env(mut self) -> Result<Client, Error> {
         let inherited = exec::inherited_stream();
         let address = environment::address()?;
-        environment::apply(&mut self.settings)?;
+        environment::apply(&mut self.settings, |name| std::env::var_os(name))?;
         match inherited {
             None => self.connect_to(address),
             Some(stream) => exec::resume(stream, address, Arc::new(self.settings), self.retry),
         }
+    }
+
+    /// Takes settings as [`from_env`](Self::from_env) does, out of variables that need not stand in
+    /// the environment: for tests.
+    #[doc(hidden)]
+    pub fn variables(mut self, lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        environment::apply(&mut self.settings, lookup)?;
+        Ok(self)
     }
 
     /// Connects to the kernel at `address`.
@@ -294,7 +302,7 @@ pub(crate) fn open_session(
     settings: &Arc<Settings>,
     until: Option<Instant>,
 ) -> Result<Arc<Session>, Error> {
-    let limit = settings.handshake_timeout.map(|limit| Instant::now() + limit);
+    let limit = settings.handshake_deadline();
     let deadline = [limit, until].into_iter().flatten().min();
     let stream = transport::open(address, settings, deadline)?;
     Session::establish(stream, Arc::clone(settings), &Hello::Guest, deadline)

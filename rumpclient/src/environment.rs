@@ -10,7 +10,7 @@
 //!
 //! A variable that cannot be understood is an error: a limit that silently does not hold is worse.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
@@ -42,26 +42,30 @@ pub(crate) fn address() -> Result<Address, Error> {
 }
 
 /// Changes settings as the environment says.
-pub(crate) fn apply(settings: &mut Settings) -> Result<(), Error> {
+pub(crate) fn apply(
+    settings: &mut Settings,
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> Result<(), Error> {
     const SECONDS: &str = "a number of seconds";
-    if let Some(limit) = read(HANDSHAKE_TIMEOUT, SECONDS, seconds)? {
+    if let Some(limit) = read(&lookup, HANDSHAKE_TIMEOUT, SECONDS, seconds)? {
         settings.handshake_timeout = limit;
     }
-    if let Some(limit) = read(CALL_TIMEOUT, SECONDS, seconds)? {
+    if let Some(limit) = read(&lookup, CALL_TIMEOUT, SECONDS, seconds)? {
         settings.call_timeout = limit;
     }
-    let uid = read(PEER_UID, "a user id", uid)?;
+    let uid = read(&lookup, PEER_UID, "a user id", uid)?;
     settings.peer_uid = settings.peer_uid.or(uid);
     Ok(())
 }
 
 /// Reads a variable; `None` where it is not set.
 fn read<T>(
+    lookup: impl Fn(&str) -> Option<OsString>,
     variable: &'static str,
     expected: &'static str,
     parse: fn(&OsStr) -> Option<T>,
 ) -> Result<Option<T>, Error> {
-    let Some(value) = std::env::var_os(variable) else { return Ok(None) };
+    let Some(value) = lookup(variable) else { return Ok(None) };
     match parse(&value) {
         Some(parsed) => Ok(Some(parsed)),
         None => Err(Error::Environment { variable, value, expected }),

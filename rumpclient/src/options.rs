@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::lend::MemoryPolicy;
 use crate::netbsd;
@@ -42,6 +42,21 @@ impl Settings {
             observer: None,
         }
     }
+
+    /// When a connection that is begun now must be up.
+    pub(crate) fn handshake_deadline(&self) -> Option<Instant> {
+        within(self.handshake_timeout)
+    }
+
+    /// When a call that is begun now must be over.
+    pub(crate) fn call_deadline(&self) -> Option<Instant> {
+        within(self.call_timeout)
+    }
+}
+
+/// A limit that is further off than the clock goes is none.
+fn within(limit: Option<Duration>) -> Option<Instant> {
+    Instant::now().checked_add(limit?)
 }
 
 /// What a client does when its connection to the kernel is lost, as

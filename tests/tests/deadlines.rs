@@ -36,6 +36,13 @@ on_every_kernel! {
         assert!(client.link_error().is_none());
     }
 
+    fn limits_that_no_clock_reaches_are_none(kernel) {
+        let builder = Client::builder().call_timeout(Some(Duration::MAX));
+        let client = kernel.client_with(builder.handshake_timeout(Some(Duration::MAX)));
+        assert!(client.rump_sys_getpid().is_ok());
+        drop(client.prefork().unwrap());
+    }
+
     fn sleepers_are_given_up_as_the_receiver_is(kernel) {
         let client = kernel.client_with(limited());
         let [read, _] = client.rump_sys_pipe().unwrap();

@@ -12,7 +12,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use crate::client::Client;
 use crate::error::{Error, Stage};
@@ -59,8 +58,7 @@ impl Client {
         let mut signals = SignalsBlocked::new();
         // Those that are pending now need not find the stream frozen.
         signals.unblocked(|| ());
-        let limit = self.settings().handshake_timeout;
-        let frozen = session.freeze(&signals, limit.map(|limit| Instant::now() + limit))?;
+        let frozen = session.freeze(&signals, self.settings().handshake_deadline())?;
         let leases = self.link().leases();
         let argv = leases.take(Arc::new(StringArray::new(argv)));
         let env = leases.take(Arc::new(environment_after(&frozen, self.address(), envp)));
@@ -147,7 +145,7 @@ pub(crate) fn resume(
     settings: Arc<Settings>,
     retry: RetryPolicy,
 ) -> Result<Client, Error> {
-    let deadline = settings.handshake_timeout.map(|limit| Instant::now() + limit);
+    let deadline = settings.handshake_deadline();
     transport::check_peer(&address, &stream, &settings)?;
     let session = Session::establish(stream, Arc::clone(&settings), &Hello::Exec, deadline)?;
     Ok(Client::from_session(address, settings, retry, session))

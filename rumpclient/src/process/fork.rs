@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::client::Client;
 use crate::error::{Error, Stage};
@@ -67,7 +67,7 @@ impl Client {
     /// [`Error::Kernel`] or [`Error::Refused`] by the kernel; the end of the connection otherwise.
     pub fn prefork(&self) -> Result<Prefork, Error> {
         let link = self.link();
-        let deadline = link.settings().call_timeout.map(|limit| Instant::now() + limit);
+        let deadline = link.settings().call_deadline();
         let prefork = |session: &Session| session.prefork(deadline);
         let key = link.run(deadline, prefork).map_err(|failure| self.failure_error(failure))?;
         Ok(Prefork {
@@ -180,7 +180,7 @@ impl Prefork {
     }
 
     fn open(&self, hello: &Hello) -> Result<Arc<Session>, Error> {
-        let deadline = self.settings.handshake_timeout.map(|limit| Instant::now() + limit);
+        let deadline = self.settings.handshake_deadline();
         let stream = transport::open(&self.address, &self.settings, deadline)?;
         Session::establish(stream, Arc::clone(&self.settings), hello, deadline).map_err(|error| {
             match error {
