@@ -4,8 +4,9 @@
 
 use core::ffi::c_int;
 
-use rumpclient::Errno;
-use rumpclient::marshal::{Args, MAX_ARGS_SIZE, Register};
+use rumpclient::marshal::{Args, MAX_ARGS_SIZE, Marshal, Register};
+use rumpclient::table::entry;
+use rumpclient::{Errno, args};
 
 use crate::api;
 use crate::errno::{self, Preserved};
@@ -96,11 +97,19 @@ pub(crate) unsafe fn no_error<A: Args, V: Value>(number: u32, args: &A) -> V {
 /// As for [`rumpclient::Client::syscall`].
 #[allow(dead_code, reason = "not every table has such a call")]
 pub(crate) unsafe fn error_number<A: Args>(number: u32, args: &A) -> c_int {
-    // SAFETY: passed on from the caller.
-    match unsafe { no_error::<A, c_int>(number, args) } {
-        -1 => -1,
-        error => errno::number(Errno::from_raw(error)),
-    }
+    contained(-1, || {
+        let before = Preserved::new();
+        // SAFETY: passed on from the caller.
+        match unsafe { make(number, args) } {
+            Ok([error, _]) => errno::number(Errno::from_raw(error as c_int)),
+            Err(error) if error.is_link_lost() => {
+                drop(before);
+                failed(error)
+            }
+            // The call never came to its own result: a bad pointer, or a kernel without it.
+            Err(error) => errno::number(error),
+        }
+    })
 }
 
 /// A call that returns nothing.
@@ -120,28 +129,46 @@ pub(crate) unsafe fn no_value<A: Args>(number: u32, args: &A) {
 /// `pipe(2)`: both descriptors come in the return registers. Errno is set only on failure.
 ///
 /// # Safety
-/// `fildes` must be null or valid for writing two numbers.
+/// Where `fildes` points must be the caller's to overwrite, if it is memory at all.
 #[allow(dead_code, reason = "not every table has such a call")]
 pub(crate) unsafe fn pipe(number: u32, fildes: *mut c_int) -> c_int {
-    if fildes.is_null() {
-        return failed(Errno::EFAULT);
-    }
     contained(-1, || {
         let before = Preserved::new();
         // SAFETY: no arguments, no pointers.
-        match unsafe { make(number, &()) } {
-            Ok(retval) => {
-                let ends = retval.map(|fd| fd as c_int);
-                // SAFETY: the caller's promise.
-                unsafe { fildes.cast::<[c_int; 2]>().write_unaligned(ends) };
-                0
-            }
+        let made = unsafe { make(number, &()) }.and_then(|retval| {
+            let ends = retval.map(|fd| fd as c_int);
+            // SAFETY: passed on from the caller.
+            unsafe { hand_out(ends, fildes) }
+        });
+        match made {
+            Ok(()) => 0,
             Err(error) => {
                 drop(before);
                 failed(error)
             }
         }
     })
+}
+
+/// Puts new descriptors where C wants them, or closes them.
+///
+/// # Safety
+/// As for [`pipe`].
+unsafe fn hand_out(ends: [c_int; 2], to: *mut c_int) -> Result<(), Errno> {
+    let mut bytes = [0; 2 * size_of::<c_int>()];
+    for (place, end) in bytes.chunks_exact_mut(size_of::<c_int>()).zip(ends) {
+        place.copy_from_slice(&end.to_ne_bytes());
+    }
+    // SAFETY: passed on from the caller.
+    let result = unsafe { rumpclient::write_raw(to.cast(), &bytes) };
+    if result.is_err() {
+        for fd in ends {
+            let close = args::sys_close_args { fd: fd.marshal() };
+            // SAFETY: no pointers. Nobody knows of the descriptor, nor that it could not be closed.
+            let _ = unsafe { make(entry::CLOSE.number, &close) };
+        }
+    }
+    result
 }
 
 /// Sets errno; what the function then returns.

@@ -57,6 +57,8 @@ pub use client::{Builder, Client};
 pub use error::{Error, Stage};
 pub use generated::args;
 pub use lend::{MemoryPolicy, Region};
+#[doc(hidden)]
+pub use memory::write_raw;
 pub use netbsd::Errno;
 pub use options::{LinkEvent, RaisePolicy, RetryPolicy, SignalSet};
 #[doc(hidden)]

@@ -9,6 +9,7 @@
 use std::io;
 use std::ptr;
 
+use crate::netbsd::Errno;
 use crate::sys::{self, Fd, Io, IoVec};
 use crate::table::Dir;
 
@@ -221,6 +222,18 @@ impl Span {
         // exclusively borrowed.
         unsafe { sys::recv_vectored(socket, &mut [self.io_vec(), rest]) }
     }
+}
+
+/// Copies to an address that may be bad. For the C library, which is given pointers by anybody.
+///
+/// # Safety
+/// The caller answers for what is overwritten.
+///
+/// # Errors
+/// EFAULT when some byte cannot be written; those before it may have been.
+#[doc(hidden)]
+pub unsafe fn write_raw(to: *mut u8, from: &[u8]) -> Result<(), Errno> {
+    sys::write_process(to.expose_provenance(), from).map_err(|_| Errno::EFAULT)
 }
 
 #[cfg(test)]

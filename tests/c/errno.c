@@ -164,6 +164,11 @@ bad_pointers(char **args)
 	fd = create("/tmp/pointers");
 	CHECK_FAILS(rump_sys_write(fd, wild, 100), NB_EFAULT);
 	CHECK_FAILS(rump_sys_open(wild, NB_O_RDONLY), NB_EFAULT);
+	CHECK_FAILS(rump_sys_pipe((int *)(void *)wild), NB_EFAULT);
+	CHECK_EQ(rump_sys_dup(fd), fd + 1);
+	errno = UNTOUCHED;
+	CHECK_EQ(rump_sys_clock_nanosleep(0, 0, (struct timespec *)(void *)wild, NULL), NB_EFAULT);
+	CHECK_EQ(errno, UNTOUCHED);
 	CHECK_EQ(rump_sys_write(fd, "text", 4), 4);
 	CHECK_FAILS(rump_sys_pread(fd, wild, 4, 0), NB_EFAULT);
 	CHECK_EQ(rump_sys_getuid(), 0);

@@ -14,6 +14,8 @@ use rumpclient_tests::peer::{Conversation, converse};
 
 /// Bytes of a register.
 const WORD: usize = size_of::<usize>();
+/// What errno is before each call.
+const UNTOUCHED: i32 = 4242;
 /// Zeroed memory of the program's, at which pointer arguments point in steps.
 const STEP: usize = 64;
 
@@ -47,6 +49,14 @@ fn argument(call: &Call, index: usize, integer: Integer) -> u64 {
     // The sign bit is set: only its own bytes may show.
     assert_eq!(value >> (8 * integer.size - 1), 1);
     value
+}
+
+/// What C makes of a -1 of this type.
+fn minus_one(c_type: &str) -> i64 {
+    match integer(c_type) {
+        Some(Integer { size, signed: false }) => -1 & ((1 << (8 * size)) - 1),
+        _ => -1,
+    }
 }
 
 /// Byte by byte, where the value of one slot goes.
@@ -144,7 +154,7 @@ fn program(calls: &[&Call]) -> String {
             _ => format!("result = (long long){made}; printf(\"%lld"),
         };
         let result = if call.returns == "void" { "" } else { "result, " };
-        writeln!(body, "\terrno = 4242; {made} %d\\n\", {result}errno);").unwrap();
+        writeln!(body, "\terrno = {UNTOUCHED}; {made} %d\\n\", {result}errno);").unwrap();
     }
     text.push_str(
         "int\nmain(void)\n{\n\tlong long result;\n\tif (rumpclient_init() == -1) return 1;\n",
@@ -160,13 +170,13 @@ fn returned(index: usize) -> isize {
     index as isize + 1
 }
 
-/// Takes this many calls; the number and the bytes of each.
-fn record(peer: &mut Conversation, count: usize) -> Vec<(u32, Vec<u8>)> {
+/// Takes this many calls and answers them with `error`; the number and the bytes of each.
+fn record(peer: &mut Conversation, count: usize, error: i32) -> Vec<(u32, Vec<u8>)> {
     peer.greet();
     let calls = (0..count).map(|index| {
         let frame = peer.expect_frame();
         assert_eq!(frame.header.kind, Frame::Syscall as u16);
-        peer.answer(frame.header.reqno, 0, returned(index));
+        peer.answer(frame.header.reqno, error, returned(index));
         (frame.header.aux, frame.body)
     });
     calls.collect()
@@ -178,22 +188,29 @@ fn table() -> Table {
         .unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-#[test]
-fn every_call_arrives_as_netbsd_marshals_it() {
-    let table = table();
-    let calls: Vec<&Call> = table.rump_calls().collect();
-    let binary = CC.program_of("wire", &program(&calls));
+/// Runs a program that makes all calls, each answered with `error`; what came over the wire, and
+/// the lines that the program prints.
+fn converse_about(calls: &[&Call], error: i32) -> (Vec<(u32, Vec<u8>)>, Vec<String>) {
+    let binary = CC.program_of("wire", &program(calls));
     let count = calls.len();
     let (seen, output): (_, Output) = converse(
-        move |peer| record(peer, count),
+        move |peer| record(peer, count, error),
         |url| Library::ours().command(&binary, url).output().unwrap(),
     );
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    let mut lines = text.lines();
-    let base: u64 = lines.next().unwrap().parse().unwrap();
+    (seen, text.lines().map(str::to_owned).collect())
+}
 
-    for (index, (call, (number, bytes))) in calls.iter().zip(seen).enumerate() {
+#[test]
+fn every_call_arrives_as_netbsd_marshals_it() {
+    let table = table();
+    let calls: Vec<&Call> = table.rump_calls().collect();
+    let (seen, lines) = converse_about(&calls, 0);
+    let base: u64 = lines[0].parse().unwrap();
+    assert_eq!(lines.len(), 1 + calls.len());
+    let all = calls.iter().zip(seen).zip(&lines[1..]).enumerate();
+    for (index, ((call, (number, bytes)), line)) in all {
         let name = symbol(call);
         assert_eq!(number, call.number, "{name}");
         assert_eq!(bytes, expected(call, base), "{name}");
@@ -203,10 +220,25 @@ fn every_call_arrives_as_netbsd_marshals_it() {
         };
         // What sets errno sets it to 0 on success.
         let errno = match is_pipe(call) || call.kind == Kind::Noerr {
-            true => 4242,
+            true => UNTOUCHED,
             false => 0,
         };
-        assert_eq!(lines.next(), Some(&*format!("{value} {errno}")), "{name}");
+        assert_eq!(*line, format!("{value} {errno}"), "{name}");
     }
-    assert_eq!(lines.next(), None);
+}
+
+#[test]
+fn every_call_tells_of_the_kernels_error() {
+    const ERROR: i32 = 5;
+    let table = table();
+    let calls: Vec<&Call> = table.rump_calls().collect();
+    let (_, lines) = converse_about(&calls, ERROR);
+    for (call, line) in calls.iter().zip(&lines[1..]) {
+        let (value, errno) = match call.base.as_str() {
+            "posix_fadvise" | "posix_fallocate" | "clock_nanosleep" => (ERROR.into(), UNTOUCHED),
+            _ if call.returns == "void" => (0, UNTOUCHED),
+            _ => (minus_one(&call.returns), ERROR),
+        };
+        assert_eq!(*line, format!("{value} {errno}"), "{}", symbol(call));
+    }
 }
