@@ -30,6 +30,12 @@ typedef unsigned int id_t;
 typedef unsigned int idtype_t;
 #endif
 #endif /* __GLIBC__ */
+
+/* NetBSD hides them from a program that asks for POSIX and nothing else. */
+#if defined(__NetBSD__) && !defined(_NETBSD_SOURCE)
+typedef unsigned int u_int;
+typedef unsigned long u_long;
+#endif
 #endif /* !RUMP_HOST_NOT_POSIX */
 
 #ifdef __NetBSD__

@@ -29,6 +29,15 @@ typedef int rumpclient_register_t __attribute__((__mode__(__word__)));
 typedef long rumpclient_register_t;
 #endif
 
+/* Programs that know this header from NetBSD have the name itself from it. */
+#if defined(__NetBSD__)
+#if !defined(_KERNEL) && !defined(_KMEMUSER) && !defined(_KERNTYPES) && !defined(_STANDALONE)
+typedef rumpclient_register_t register_t;
+#endif
+#elif defined(__GLIBC__) && !defined(__USE_MISC)
+typedef rumpclient_register_t register_t;
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
