@@ -47,15 +47,7 @@ fn copy(from: usize, to: usize, len: usize) -> Option<io::Result<()>> {
     // checks that it is mapped with the right permission, and answers EFAULT if not. Whether it may
     // be written is the caller's decision.
     let copied = unsafe {
-        super::check(libc::syscall(
-            libc::SYS_process_vm_readv,
-            pid,
-            &raw const local,
-            1usize,
-            &raw const remote,
-            1usize,
-            0usize,
-        ))
+        syscall!(SYS_process_vm_readv, pid, &raw const local, 1, &raw const remote, 1, 0)
     };
     match copied {
         Ok(copied) if copied == len => Some(Ok(())),

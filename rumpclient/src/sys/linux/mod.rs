@@ -10,6 +10,7 @@ mod park;
 mod poll;
 mod process;
 mod program;
+mod raw;
 mod signals;
 mod socket;
 mod spawn;
@@ -33,17 +34,4 @@ pub(crate) use socket::{
 };
 pub(crate) use spawn::{Spawned, is_executable, open_null, pipe, socket_pair, spawn};
 
-use std::io;
-
-/// Runs a system call by number; for those that rustix does not wrap, or wraps behind references
-/// that caller memory cannot honour.
-macro_rules! syscall {
-    ($number:ident $(, $arg:expr)* $(,)?) => {
-        $crate::sys::linux::check(libc::syscall(libc::$number $(, $arg)*))
-    };
-}
-use syscall;
-
-fn check(result: libc::c_long) -> io::Result<usize> {
-    usize::try_from(result).map_err(|_| io::Error::last_os_error())
-}
+use raw::syscall;
