@@ -3,8 +3,9 @@
  * librumphijack serves, is told on and ended.
  */
 
-#include <signal.h>
 #include <sys/syscall.h>
+
+enum { SIGKILL = 9 };
 
 long syscall(long, ...);
 
@@ -75,6 +76,10 @@ TELL_ON(epoll_wait)
 TELL_ON(epoll_pwait)
 TELL_ON(signalfd)
 TELL_ON(eventfd)
+TELL_ON(timerfd_create)
+TELL_ON(inotify_init1)
+TELL_ON(close_range)
+TELL_ON(closefrom)
 TELL_ON(chdir)
 TELL_ON(fchdir)
 TELL_ON(getcwd)
@@ -85,13 +90,28 @@ TELL_ON(fstat64)
 TELL_ON(lstat)
 TELL_ON(lstat64)
 TELL_ON(access)
+TELL_ON(faccessat)
+TELL_ON(statx)
+TELL_ON(realpath)
 TELL_ON(readlink)
+TELL_ON(readlinkat)
+TELL_ON(mkdir)
+TELL_ON(rmdir)
+TELL_ON(rename)
 TELL_ON(unlink)
+TELL_ON(unlinkat)
 TELL_ON(fork)
 TELL_ON(daemon)
+TELL_ON(setsid)
+TELL_ON(kill)
+TELL_ON(raise)
 TELL_ON(execve)
 TELL_ON(execv)
 TELL_ON(execvp)
+TELL_ON(execvpe)
+TELL_ON(fexecve)
+TELL_ON(posix_spawn)
+TELL_ON(posix_spawnp)
 TELL_ON(mmap)
 TELL_ON(mmap64)
 TELL_ON(process_vm_readv)

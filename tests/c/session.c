@@ -143,6 +143,22 @@ processes(char *self)
 	CHECK_EQ(waitpid(child, &status, 0), child);
 	printf("status %d\n", status);
 	result("exec", rumpclient_exec("/no/such/program", argv, environ));
+	rump_sys_close(ends[0]);
+	rump_sys_close(ends[1]);
+}
+
+/* The rest of the session runs in the background. */
+static void
+background(void)
+{
+	pid_t me = rump_sys_getpid();
+	int fd = create("/tmp/session");
+
+	fflush(stdout);
+	result("daemon", rumpclient_daemon(1, 1));
+	CHECK(rump_sys_getpid() != me);
+	result("write", rump_sys_write(fd, "kept", 4));
+	result("unlink", rump_sys_unlink("/tmp/session"));
 }
 
 int
@@ -160,5 +176,6 @@ main(int argc, char **args)
 	network();
 	threads();
 	processes(args[0]);
+	background();
 	return 0;
 }

@@ -142,8 +142,10 @@ impl Compiler {
         let name = format!("{source} {} {}", self.0, flags.join(" "));
         let output = work_folder().join(name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
         let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-        if compiled.get_or_insert_default().insert(output.clone()) {
+        let compiled = compiled.get_or_insert_default();
+        if !compiled.contains(&output) {
             put(&output, |path| run(command.arg("-o").arg(path)));
+            compiled.insert(output.clone());
         }
         output
     }
