@@ -131,25 +131,3 @@ fn renames_can_be_overridden() {
     assert!(assembly.contains("rump___sysimpl_fstat50"), "{assembly}");
     assert!(!assembly.contains("rump___sysimpl_stat50"), "{assembly}");
 }
-
-/// What the manual page says exists is there to be called.
-#[test]
-fn the_manual_page_tells_of_every_function() {
-    let header = fs::read_to_string(workspace("rumpclient-sys/include/rump/rumpclient.h")).unwrap();
-    let page = fs::read_to_string(workspace("rumpclient-sys/man/rumpclient.3")).unwrap();
-    let words = |text: &str| -> Vec<String> {
-        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .filter(|word| word.to_lowercase().starts_with("rumpclient_"))
-            .map(str::to_owned)
-            .collect()
-    };
-    let known = words(&page);
-    // Parts of the machinery rather than of the interface.
-    let inner = ["rumpclient_register_t", "rumpclient__dofork"];
-    for word in words(&header) {
-        assert!(
-            known.contains(&word) || inner.contains(&word.as_str()),
-            "the manual page does not tell of {word}"
-        );
-    }
-}
