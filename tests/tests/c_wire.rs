@@ -54,7 +54,7 @@ fn argument(call: &Call, index: usize, integer: Integer) -> u64 {
 /// What C makes of a -1 of this type.
 fn minus_one(c_type: &str) -> i64 {
     match integer(c_type) {
-        Some(Integer { size, signed: false }) => -1 & ((1 << (8 * size)) - 1),
+        Some(Integer { size, signed: false }) => (1 << (8 * size)) - 1,
         _ => -1,
     }
 }
