@@ -56,6 +56,8 @@ mod transport;
 pub use client::{Builder, Client};
 pub use error::{Error, Stage};
 pub use generated::args;
+#[doc(hidden)]
+pub use lend::count_lent;
 pub use lend::{MemoryPolicy, Region};
 #[doc(hidden)]
 pub use memory::write_raw;

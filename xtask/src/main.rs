@@ -8,6 +8,7 @@ mod codegen;
 mod demo;
 mod diff;
 mod dist;
+mod instructions;
 mod list;
 mod masters;
 mod output;
@@ -27,6 +28,7 @@ Commands:
   diff OLD NEW                         say what changed between two tables
   demo                                 a tour of a rump kernel: RUMP_SERVER, or a test server
   bench [--quick] [--rows FILTER] …    measure calls, against the C library where it is given
+  instructions [--update]              count instructions, against a baseline
   dist --prefix DIR [--destdir DIR]    build the C library and install it
   check-masters [--test] [FILE ...]    compile, and test, a copy made from other tables
 ";
@@ -54,6 +56,7 @@ fn run(command: &str, args: lexopt::Parser) -> Result<ExitCode, Failure> {
         "list" => list::run(args),
         "diff" => diff::run(args),
         "bench" => bench::run(args),
+        "instructions" => instructions::run(args),
         "dist" => dist::run(args),
         "demo" => demo::run(args),
         "check-masters" => masters::run(args),
