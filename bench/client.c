@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -363,12 +363,14 @@ static void
 print(struct result *result)
 {
 	qsort(result->samples, result->sampled, sizeof(uint32_t), by_size);
-	printf("{\"calls\": %llu, \"wall\": %llu, \"client_cpu\": %llu, \"server_cpu\": %llu, "
-	    "\"allocations\": %llu, \"p50\": %u, \"p99\": %u}\n",
-	    (unsigned long long)result->calls, (unsigned long long)result->wall,
-	    (unsigned long long)result->client_cpu, (unsigned long long)result->server_cpu,
-	    (unsigned long long)result->allocations, result->samples[result->sampled / 2],
+	printf("{\"calls\": %" PRIu64 ", \"wall\": %" PRIu64 ", \"client_cpu\": %" PRIu64 ", "
+	    "\"allocations\": %" PRIu64 ", \"p50\": %" PRIu32 ", \"p99\": %" PRIu32,
+	    result->calls, result->wall, result->client_cpu, result->allocations,
+	    result->samples[result->sampled / 2],
 	    result->samples[result->sampled * 99 / 100]);
+	if (plan.has_server)
+		printf(", \"server_cpu\": %" PRIu64, result->server_cpu);
+	printf("}\n");
 }
 
 static const struct {

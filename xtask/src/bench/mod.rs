@@ -129,8 +129,13 @@ fn options(mut args: lexopt::Parser) -> Result<Option<Options>, Failure> {
 }
 
 impl Options {
+    /// A filter that is a row's whole name is meant to be that row alone.
     fn wants(&self, row: &Row) -> bool {
-        self.rows.is_empty() || self.rows.iter().any(|filter| row.name.contains(filter.as_str()))
+        let matches = |filter: &String| {
+            let exact = ROWS.iter().any(|row| row.name == filter);
+            if exact { row.name == filter } else { row.name.contains(filter.as_str()) }
+        };
+        self.rows.is_empty() || self.rows.iter().any(matches)
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) struct Sample {
     pub(super) calls: f64,
     pub(super) wall: f64,
     pub(super) client_cpu: f64,
+    /// NaN where the server's process is not known.
     pub(super) server_cpu: f64,
     pub(super) allocations: f64,
     pub(super) p50: f64,
@@ -155,7 +156,7 @@ impl Sample {
             calls: number("calls")?,
             wall: number("wall")?,
             client_cpu: number("client_cpu")?,
-            server_cpu: number("server_cpu")?,
+            server_cpu: json["server_cpu"].as_f64().unwrap_or(f64::NAN),
             allocations: number("allocations")?,
             p50: number("p50")?,
             p99: number("p99")?,
@@ -193,5 +194,28 @@ impl Counter {
             Self::Perf => line("raw_syscalls:sys_enter")?.split(',').next()?.parse().ok(),
             Self::Strace => line("total")?.split_whitespace().nth(3)?.parse().ok(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counters_reports_are_understood() {
+        let perf = "# started on a day\n\n2431,,raw_syscalls:sys_enter,1000,100.00,,\n";
+        assert_eq!(Counter::Perf.total(perf), Some(2431.0));
+        let refused = "<not supported>,,raw_syscalls:sys_enter,0,100.00,,\n";
+        assert_eq!(Counter::Perf.total(refused), None);
+        let strace = "\
+% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 60.00    0.000012           1        12         2 read
+ 40.00    0.000008           1         8           poll
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.000020           1        20         2 total
+";
+        assert_eq!(Counter::Strace.total(strace), Some(20.0));
+        assert_eq!(Counter::Strace.total(""), None);
     }
 }

@@ -109,24 +109,37 @@ impl Measured {
             cells.push(self.speedup().map_or_else(dash, |Figure { median, min, max }| {
                 format!("{median:.2} ({min:.2}–{max:.2})")
             }));
-            let verdict = self.wanted(section).zip(self.speedup()).map(|(wanted, ratio)| {
-                format!("{wanted:.1} {}", if ratio.median >= wanted { "yes" } else { "**no**" })
-            });
-            cells.push(verdict.unwrap_or_else(dash));
+            let wanted = self.wanted(section).zip(self.speedup());
+            cells.push(wanted.map_or_else(dash, |(wanted, ratio)| {
+                format!("{wanted:.1} {}", yes_or_no(ratio.median >= wanted))
+            }));
         }
         cells.push(self.both(1, |sample| sample.p50 / 1e3));
         cells.push(self.both(1, |sample| sample.p99 / 1e3));
         cells.push(self.both(1, Sample::client_cpu));
         if report.compares {
-            let ratio = self.ratio(Sample::client_cpu);
-            cells.push(ratio.map_or_else(dash, |ratio| format!("{:.2}", ratio.median)));
+            let limit = self.row.cpu_at_most.filter(|_| section.placement == Placement::Free);
+            cells.push(self.ratio(Sample::client_cpu).map_or_else(dash, |ratio| {
+                format!("{:.2}{}", ratio.median, verdict(ratio.median, limit))
+            }));
         }
         cells.push(self.both(1, Sample::server_cpu));
         let count = |count: Option<f64>| count.map(|count| format!("{count:.1}"));
-        cells.push(arrow(count(self.reference_host_calls), count(self.host_calls)));
+        let judged = self.host_calls.map(|calls| verdict(calls, self.row.host_calls_at_most));
+        let counted = arrow(count(self.reference_host_calls), count(self.host_calls));
+        cells.push(counted + &judged.unwrap_or_default());
         cells.push(self.both(1, |sample| sample.allocations / sample.calls));
         cells
     }
+}
+
+fn yes_or_no(holds: bool) -> &'static str {
+    if holds { "yes" } else { "**no**" }
+}
+
+/// Whether a figure keeps its limit, where it has one.
+fn verdict(figure: f64, limit: Option<f64>) -> String {
+    limit.map(|limit| format!(" (≤ {limit} {})", yes_or_no(figure <= limit))).unwrap_or_default()
 }
 
 fn dash() -> String {
@@ -243,4 +256,22 @@ fn sample_json(sample: &Sample) -> Json {
         "server_cpu_us": sample.server_cpu(),
         "allocations": sample.allocations / sample.calls,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_the_middle_of_all_rounds() {
+        let figure = |values: &[f64]| {
+            Figure::of(values.iter().copied()).map(|Figure { median, min, max }| [min, median, max])
+        };
+        assert_eq!(figure(&[]), None);
+        assert_eq!(figure(&[5.0]), Some([5.0; 3]));
+        assert_eq!(figure(&[9.0, 1.0, 2.0]), Some([1.0, 2.0, 9.0]));
+        assert_eq!(figure(&[4.0, 1.0, 2.0, 9.0]), Some([1.0, 3.0, 9.0]));
+        // A server whose CPU time is not known.
+        assert_eq!(figure(&[f64::NAN]), None);
+    }
 }

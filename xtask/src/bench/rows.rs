@@ -12,10 +12,22 @@ pub(super) struct Row {
     /// How many times the C library's rate it is to reach, where server and client are free to use
     /// several CPUs.
     pub(super) wanted: Option<f64>,
+    /// How many times the C library's CPU time the client may take there.
+    pub(super) cpu_at_most: Option<f64>,
+    pub(super) host_calls_at_most: Option<f64>,
 }
 
 const fn row(name: &'static str, work: &'static str) -> Row {
-    Row { name, work, threads: 1, bytes: 0, spin: None, wanted: None }
+    Row {
+        name,
+        work,
+        threads: 1,
+        bytes: 0,
+        spin: None,
+        wanted: None,
+        cpu_at_most: None,
+        host_calls_at_most: None,
+    }
 }
 
 impl Row {
@@ -29,6 +41,14 @@ impl Row {
 
     const fn wanted(self, ratio: f64) -> Self {
         Self { wanted: Some(ratio), ..self }
+    }
+
+    const fn cpu_at_most(self, ratio: f64) -> Self {
+        Self { cpu_at_most: Some(ratio), ..self }
+    }
+
+    const fn host_calls_at_most(self, calls: f64) -> Self {
+        Self { host_calls_at_most: Some(calls), ..self }
     }
 
     const fn never_spinning(self) -> Self {
@@ -47,16 +67,20 @@ impl Row {
 
 pub(super) const ROWS: [Row; 18] = [
     row("null", "null").wanted(2.5),
-    row("null-no-spin", "null").never_spinning().wanted(1.2),
+    row("null-no-spin", "null")
+        .never_spinning()
+        .wanted(1.2)
+        .cpu_at_most(1.0)
+        .host_calls_at_most(3.0),
     row("null-4-threads", "null").threads(4),
-    row("null-8-threads", "null").threads(8).wanted(1.2),
+    row("null-8-threads", "null").threads(8).wanted(1.2).cpu_at_most(0.65),
     row("null-16-threads", "null").threads(16).wanted(1.0),
     row("open-close", "open").wanted(1.8),
     row("stat", "stat").wanted(1.8),
     row("read-1", "read").bytes(1),
     row("read-4k", "read").bytes(4 << 10).wanted(2.0),
     row("read-64k", "read").bytes(64 << 10).wanted(1.5),
-    row("read-1m", "read").bytes(1 << 20).wanted(1.5),
+    row("read-1m", "read").bytes(1 << 20).wanted(1.5).host_calls_at_most(60.0),
     row("write-1", "write").bytes(1),
     row("write-4k", "write").bytes(4 << 10).wanted(1.6),
     row("write-64k", "write").bytes(64 << 10),
