@@ -12,9 +12,7 @@ const HEADING: f64 = 34.0;
 /// Bars of the rates' ratios, with their range and, as a line, what is wanted. Without a reference
 /// there are none.
 pub(super) fn draw(report: &Report) -> String {
-    let rows = || report.sections.iter().flat_map(|section| &section.rows);
-    let longest = rows().filter_map(|row| row.speedup()).map(|ratio| ratio.max).fold(1.0, f64::max);
-    let scale = BARS / longest;
+    let scale = BARS / longest(report);
     let (mut body, mut y) = (String::new(), 0.0);
     for section in &report.sections {
         y += HEADING;
@@ -39,7 +37,7 @@ pub(super) fn draw(report: &Report) -> String {
                 y + 3.0,
                 LINE - 6.0
             );
-            let [from, to] = [min, max].map(|ratio| LABELS + ratio * scale);
+            let [from, to] = [min, max].map(|ratio| LABELS + (ratio * scale).min(BARS));
             let _ = writeln!(
                 body,
                 r#"<line x1="{from:.1}" x2="{to:.1}" y1="{middle}" y2="{middle}" class="range"/>"#
@@ -55,8 +53,8 @@ pub(super) fn draw(report: &Report) -> String {
             }
             let _ = writeln!(
                 body,
-                r#"<text x="{:.1}" y="{}">{median:.2}</text>"#,
-                to + 6.0,
+                r#"<text x="{}" y="{}">{median:.2}</text>"#,
+                LABELS + BARS + 8.0,
                 middle + 4.0
             );
             y += LINE;
@@ -73,13 +71,27 @@ pub(super) fn draw(report: &Report) -> String {
 .same {{ stroke: #888; stroke-dasharray: 4 3 }}
 </style>
 <rect width="100%" height="100%" fill="white"/>
-<text x="0" y="14">Calls per second, times the C library's: median, min to max; yellow: wanted. {}</text>
-<g transform="translate(0, 16)">
+<text x="0" y="14">Calls per second, times the C library's: median, min to max; yellow: wanted</text>
+<text x="0" y="30">{}</text>
+<g transform="translate(0, 32)">
 {body}</g>
 </svg>
 "##,
         LABELS + BARS + 60.0,
-        y + 32.0,
+        y + 48.0,
         report.machine()
     )
+}
+
+/// What the scale has to hold: medians and what is wanted. Outliers are cut off.
+fn longest(report: &Report) -> f64 {
+    let rows = report
+        .sections
+        .iter()
+        .flat_map(|section| section.rows.iter().map(move |row| (section, row)));
+    let ratios = rows.filter_map(|(section, row)| {
+        let median = row.speedup()?.median;
+        Some(median.max(row.wanted(section).unwrap_or(0.0)))
+    });
+    ratios.fold(1.0, f64::max) * 1.1
 }

@@ -3,6 +3,7 @@
 mod chart;
 mod kernel;
 mod machine;
+mod page;
 mod placement;
 mod programs;
 mod report;
@@ -34,6 +35,7 @@ with both libraries in turn. See docs/performance.md for what the rows and colum
   --rounds N                   how often each row is measured with each library
   --json FILE                  write every round's figures
   --svg FILE                   write a chart of the ratios
+  --markdown FILE              put the tables into a page, in place of those it has
 ";
 
 struct Options {
@@ -44,6 +46,7 @@ struct Options {
     milliseconds: u64,
     json: Option<PathBuf>,
     svg: Option<PathBuf>,
+    markdown: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: lexopt::Parser) -> Result<ExitCode, Failure> {
@@ -81,6 +84,11 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<ExitCode, Failure> {
     if let Some(file) = &options.json {
         workspace::write(file, &report.json())?;
     }
+    if let Some(file) = &options.markdown {
+        let page = String::from_utf8(workspace::read(file)?)?;
+        let page = page::with_results(&page, &report.markdown());
+        workspace::write(file, &page.map_err(|error| format!("{}: {error}", file.display()))?)?;
+    }
     if let Some(file) = &options.svg {
         workspace::write(file, &chart::draw(&report))?;
     }
@@ -96,6 +104,7 @@ fn options(mut args: lexopt::Parser) -> Result<Option<Options>, Failure> {
         milliseconds: 250,
         json: None,
         svg: None,
+        markdown: None,
     };
     while let Some(arg) = args.next()? {
         match arg {
@@ -117,6 +126,7 @@ fn options(mut args: lexopt::Parser) -> Result<Option<Options>, Failure> {
             }
             Long("rounds") => options.rounds = args.value()?.parse()?,
             Long("json") => options.json = Some(args.value()?.into()),
+            Long("markdown") => options.markdown = Some(args.value()?.into()),
             Long("svg") => options.svg = Some(args.value()?.into()),
             Short('h') | Long("help") => return Ok(None),
             other => return Err(other.unexpected().into()),

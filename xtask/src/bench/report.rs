@@ -172,11 +172,11 @@ impl Report {
 
     pub(super) fn preamble(&self) -> String {
         let compared = if self.compares {
-            "C library → rumpclient, medians of rounds in turn; ratios round by round (min–max)"
+            "C library → rumpclient: medians of rounds in turn; ratios round by round, (min–max)"
         } else {
-            "medians of rounds; RUMPCLIENT_REFERENCE is not set, so nothing to compare with"
+            "Medians of rounds; RUMPCLIENT_REFERENCE is not set, so nothing to compare with"
         };
-        format!("{}\nagainst {}\n{compared}\n", self.machine, self.server)
+        format!("{}, against {}.\n{compared}.\n", self.machine, self.server)
     }
 
     /// A table in Markdown, with columns that line up.
@@ -208,6 +208,12 @@ impl Report {
             }
         }
         text
+    }
+
+    /// All of it.
+    pub(super) fn markdown(&self) -> String {
+        let tables: String = self.sections.iter().map(|section| self.table(section)).collect();
+        format!("{}{tables}", self.preamble())
     }
 
     /// Every round's figures.
