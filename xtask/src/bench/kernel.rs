@@ -50,6 +50,7 @@ impl Transport {
 pub(super) struct Kernel {
     pub(super) url: String,
     pub(super) banner: String,
+    pub(super) places: Places,
     /// Ended before its folder goes.
     server: Option<Server>,
     _folder: TempDir,
@@ -85,7 +86,7 @@ impl Choice {
         }
     }
 
-    pub(super) fn start(&self, transport: Transport, places: &Places) -> Result<Kernel, Failure> {
+    pub(super) fn start(&self, transport: Transport, places: Places) -> Result<Kernel, Failure> {
         let folder = tempfile::tempdir()?;
         let url = match transport {
             Transport::Unix => format!("unix://{}", folder.path().join("kernel").display()),
@@ -97,16 +98,16 @@ impl Choice {
                 let mut command = Command::new(program);
                 command.args(COMPONENTS);
                 command.env("LD_LIBRARY_PATH", Path::new(program).join("../../lib"));
-                let server = start(command, &url, places)?;
+                let server = start(command, &url, &places)?;
                 (url, Some(server))
             }
             Self::Test(program) => {
-                let server = start(Command::new(program), &url, places)?;
+                let server = start(Command::new(program), &url, &places)?;
                 (url, Some(server))
             }
         };
         let banner = banner(&url).ok_or_else(|| format!("nothing answers at {url}"))?;
-        Ok(Kernel { url, banner, server, _folder: folder })
+        Ok(Kernel { url, banner, places, server, _folder: folder })
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<ExitCode, Failure> {
         return Err("no row has such a name; see docs/performance.md".into());
     }
     let choice = Choice::from_environment()?;
-    let programs = Programs::build()?;
+    let programs = Programs::build(&rows)?;
     let mut report = Report::new(choice.name(), programs.reference.is_some());
     output::report(&report.preamble())?;
     for &transport in &options.transports {
@@ -71,11 +71,11 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<ExitCode, Failure> {
                 eprintln!("{}: skipped, this host has one CPU", placement.title());
                 continue;
             };
-            let kernel = choice.start(transport, &places)?;
+            let kernel = choice.start(transport, places)?;
             let mut section = Section::new(transport, placement, &kernel.banner);
             for row in &rows {
                 eprintln!("{}, {}: {}", transport.name(), placement.name(), row.name);
-                section.rows.push(measure(&options, &programs, &kernel, &places, row)?);
+                section.rows.push(measure(&options, &programs, &kernel, row)?);
             }
             output::report(&report.table(&section))?;
             report.sections.push(section);
@@ -154,11 +154,10 @@ fn measure(
     options: &Options,
     programs: &Programs,
     kernel: &Kernel,
-    places: &Places,
     row: &Row,
 ) -> Result<Measured, Failure> {
     let span = Span::Milliseconds(options.milliseconds);
-    let run = |library: &Library| programs.run(library, row, span, kernel, places);
+    let run = |library: &Library| programs.run(library, row, span, kernel);
     let mut reference: Vec<Sample> = Vec::new();
     let mut ours = Vec::new();
     for _ in 0..options.rounds {
@@ -167,7 +166,7 @@ fn measure(
         }
         ours.push(run(&programs.ours)?);
     }
-    let count = |library: &Library| programs.host_calls(library, row, kernel, places);
+    let count = |library: &Library| programs.host_calls(library, row, kernel);
     let host_calls = count(&programs.ours)?;
     let reference_host_calls = programs.reference.as_ref().map(count).transpose()?.flatten();
     Ok(Measured { row: *row, reference, ours, host_calls, reference_host_calls })

@@ -1,4 +1,4 @@
-//! The benchmark's program, and the libraries it runs with.
+//! The benchmark's programs, and the libraries that the one in C runs with.
 
 use std::env;
 use std::os::unix::fs::symlink;
@@ -9,21 +9,25 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 use super::kernel::Kernel;
-use super::placement::Places;
 use super::rows::Row;
-use crate::{Failure, dist, workspace};
+use crate::{Failure, cargo, dist, workspace};
 
 /// Names NetBSD's library, built for this host.
 const REFERENCE: &str = "RUMPCLIENT_REFERENCE";
 const SOURCE: &str = "bench/client.c";
 
-/// A librumpclient: the folder with its `librumpclient.so.0`.
-pub(super) struct Library(PathBuf);
+/// A librumpclient, by the folder with its `librumpclient.so.0`.
+pub(super) enum Library {
+    Reference(PathBuf),
+    Ours(PathBuf),
+}
 
 pub(super) struct Programs {
     pub(super) reference: Option<Library>,
     pub(super) ours: Library,
     client: PathBuf,
+    /// Built where a row wants it.
+    rust_client: Option<PathBuf>,
     counter: Option<Counter>,
     folder: TempDir,
 }
@@ -43,6 +47,7 @@ pub(super) struct Sample {
     pub(super) client_cpu: f64,
     /// NaN where the server's process is not known.
     pub(super) server_cpu: f64,
+    /// NaN where they are not counted.
     pub(super) allocations: f64,
     pub(super) p50: f64,
     pub(super) p99: f64,
@@ -56,8 +61,9 @@ enum Counter {
 }
 
 impl Programs {
-    /// Builds our library and the client, which links with it and runs with any.
-    pub(super) fn build() -> Result<Self, Failure> {
+    /// Builds our library and the client, which links with it and runs with any; what else the rows
+    /// take.
+    pub(super) fn build(rows: &[Row]) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let library = dist::build()?.shared;
         for name in ["librumpclient.so", "librumpclient.so.0"] {
@@ -78,11 +84,14 @@ impl Programs {
             return Err(format!("{SOURCE} does not compile").into());
         }
         let reference = env::var_os(REFERENCE).and_then(|library| {
-            Path::new(&library).parent().map(|folder| Library(folder.to_owned()))
+            Path::new(&library).parent().map(|folder| Library::Reference(folder.to_owned()))
         });
+        let package = ["--package", "rumpclient-bench", "--bin", "rust-client"];
+        let wanted = rows.iter().any(|row| row.rust);
+        let rust_client = wanted.then(|| cargo::release_program(&package)).transpose()?;
         let counter = Counter::find();
-        let ours = Library(folder.path().to_owned());
-        Ok(Self { reference, ours, client, counter, folder })
+        let ours = Library::Ours(folder.path().to_owned());
+        Ok(Self { reference, ours, client, rust_client, counter, folder })
     }
 
     /// Does the work once.
@@ -92,11 +101,9 @@ impl Programs {
         row: &Row,
         span: Span,
         kernel: &Kernel,
-        places: &Places,
     ) -> Result<Sample, Failure> {
-        let mut command = Command::new(&self.client);
-        arguments(&mut command, library, row, span, kernel);
-        let output = places.as_client(|| command.output())??;
+        let mut command = self.command(library, row, span, kernel, |program| Command::new(program));
+        let output = kernel.places.as_client(|| command.output())??;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             return Err(format!("{}: {text}{}", row.name, output.status).into());
@@ -111,39 +118,62 @@ impl Programs {
         library: &Library,
         row: &Row,
         kernel: &Kernel,
-        places: &Places,
     ) -> Result<Option<f64>, Failure> {
         let Some(counter) = self.counter else { return Ok(None) };
-        let calls = row.counted_calls();
         let report = self.folder.path().join("count");
         let count = |calls| -> Result<f64, Failure> {
-            let mut command = counter.command(&report);
-            command.arg(&self.client);
-            arguments(&mut command, library, row, Span::Calls(calls), kernel);
-            let output = places.as_client(|| command.output())??;
+            let launch = |program: &Path| {
+                let mut command = counter.command(&report);
+                command.arg(program);
+                command
+            };
+            let mut command = self.command(library, row, Span::Calls(calls), kernel, launch);
+            let output = kernel.places.as_client(|| command.output())??;
             let text = String::from_utf8_lossy(&workspace::read(&report)?).into_owned();
             counter.total(&text).filter(|_| output.status.success()).ok_or_else(|| {
                 let said = String::from_utf8_lossy(&output.stderr);
                 format!("{}: host calls cannot be counted: {said}", row.name).into()
             })
         };
+        let calls = row.counted_calls();
         let (few, many) = (count(calls / 4)?, count(calls + calls / 4)?);
         Ok(Some((many - few) / (calls * u64::from(row.threads)) as f64))
     }
-}
 
-fn arguments(command: &mut Command, library: &Library, row: &Row, span: Span, kernel: &Kernel) {
-    let pid = kernel.pid().unwrap_or(0);
-    let (threads, bytes) = (row.threads, row.bytes);
-    command.args([row.work, &threads.to_string(), &bytes.to_string()]);
-    command.arg(match span {
-        Span::Milliseconds(milliseconds) => milliseconds.to_string(),
-        Span::Calls(calls) => format!("calls={calls}"),
-    });
-    command.arg(pid.to_string());
-    command.env("LD_LIBRARY_PATH", &library.0).env("RUMP_SERVER", &kernel.url);
-    if let Some(spin) = row.spin {
-        command.env("RUMPCLIENT_SPIN_US", spin);
+    /// A command that does a row's work with a library.
+    fn command(
+        &self,
+        library: &Library,
+        row: &Row,
+        span: Span,
+        kernel: &Kernel,
+        launch: impl FnOnce(&Path) -> Command,
+    ) -> Command {
+        let (Library::Reference(folder) | Library::Ours(folder)) = library;
+        let rust = self.rust_client.as_ref().filter(|_| row.rust);
+        let mut command = match (library, rust) {
+            (Library::Ours(_), Some(program)) => {
+                let mut command = launch(program);
+                command.arg(row.work);
+                command
+            }
+            _ => {
+                let mut command = launch(&self.client);
+                let work = if row.rust { "null" } else { row.work };
+                command.args([work, &row.threads.to_string(), &row.bytes.to_string()]);
+                command
+            }
+        };
+        command.arg(match span {
+            Span::Milliseconds(milliseconds) => milliseconds.to_string(),
+            Span::Calls(calls) => format!("calls={calls}"),
+        });
+        command.arg(kernel.pid().unwrap_or(0).to_string());
+        command.env("LD_LIBRARY_PATH", folder).env("RUMP_SERVER", &kernel.url);
+        if let Some(spin) = row.spin {
+            command.env("RUMPCLIENT_SPIN_US", spin);
+        }
+        command
     }
 }
 
@@ -157,7 +187,7 @@ impl Sample {
             wall: number("wall")?,
             client_cpu: number("client_cpu")?,
             server_cpu: json["server_cpu"].as_f64().unwrap_or(f64::NAN),
-            allocations: number("allocations")?,
+            allocations: json["allocations"].as_f64().unwrap_or(f64::NAN),
             p50: number("p50")?,
             p99: number("p99")?,
         })

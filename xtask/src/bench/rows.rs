@@ -1,10 +1,12 @@
 //! What is measured.
 
-/// A kind of work, as `bench/client.c` knows it.
+/// A kind of work, as `bench/client.c` knows it, or `bench/src/bin/rust-client.rs`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) work: &'static str,
+    /// By Rust's interface, and compared with the C library's null call.
+    pub(super) rust: bool,
     pub(super) threads: u32,
     pub(super) bytes: usize,
     /// By `RUMPCLIENT_SPIN_US`: 0 never polls without waiting.
@@ -21,6 +23,7 @@ const fn row(name: &'static str, work: &'static str) -> Row {
     Row {
         name,
         work,
+        rust: false,
         threads: 1,
         bytes: 0,
         spin: None,
@@ -51,6 +54,10 @@ impl Row {
         Self { host_calls_at_most: Some(calls), ..self }
     }
 
+    const fn rust(self) -> Self {
+        Self { rust: true, ..self }
+    }
+
     const fn never_spinning(self) -> Self {
         Self { spin: Some("0"), ..self }
     }
@@ -65,7 +72,7 @@ impl Row {
     }
 }
 
-pub(super) const ROWS: [Row; 18] = [
+pub(super) const ROWS: [Row; 19] = [
     row("null", "null").wanted(2.5),
     row("null-no-spin", "null")
         .never_spinning()
@@ -88,4 +95,5 @@ pub(super) const ROWS: [Row; 18] = [
     row("pread-8-threads", "read").threads(8).bytes(4 << 10),
     row("connect", "connect").wanted(1.3),
     row("fork", "fork").wanted(1.0),
+    row("rust-null", "null").rust(),
 ];
