@@ -7,11 +7,14 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use rumpclient::{Client, Errno, MemoryPolicy, RaisePolicy, SignalSet, table};
+use rumpclient::{
+    Client, Errno, Error, MemoryPolicy, Prefork, RaisePolicy, RetryPolicy, SignalSet, table,
+};
 
-use super::report::{Outcome, UNTOLD};
-use super::victim::{Raise, Settings};
+use super::report::{Outcome, UNTOLD, told_by};
+use super::victim::{Raise, Retry, Settings};
 use super::{LIMIT, Way};
 use crate::raw::RawCall;
 
@@ -68,6 +71,10 @@ pub(super) trait Backend: Sync {
     fn read_at(&self, address: usize, len: usize) -> Outcome;
     /// A call of which nothing tells what memory it needs.
     fn opaque(&self) -> Outcome;
+    /// Has the kernel fork, for a child that takes the process over.
+    fn prefork(&self) -> Outcome;
+    /// Has the kernel fork, and drop that process again.
+    fn cancel(&self) -> Outcome;
     /// Why the connection was lost, if it was.
     fn reason(&self) -> Option<String>;
     /// The signals raised so far, where they were asked to be counted.
@@ -88,6 +95,16 @@ fn outcome<T: TryInto<isize>>(result: Result<T, Errno>) -> Outcome {
         Ok(value) => Outcome::Ok(value.try_into().unwrap_or(isize::MAX)),
         Err(error) if error.is_link_lost() => Outcome::Lost,
         Err(error) => Outcome::Errno(error.raw()),
+    }
+}
+
+fn outcome_of(error: &Error) -> Outcome {
+    match error {
+        Error::Kernel(errno) => Outcome::Errno(errno.raw()),
+        Error::Refused(refusal) => Outcome::Errno(Errno::from(*refusal).raw()),
+        Error::TimedOut { .. } => Outcome::Errno(Errno::ETIMEDOUT.raw()),
+        Error::Closed { .. } => Outcome::Lost,
+        other => panic!("no way for a fork to fail: {other:?}"),
     }
 }
 
@@ -122,8 +139,25 @@ impl Numbers {
                 })))
             }
         };
+        builder = match settings.retry {
+            None => builder,
+            Some(Retry::Once) => builder.retry(RetryPolicy::Once),
+            Some(Retry::Seconds(seconds)) => {
+                builder.retry(RetryPolicy::For(Duration::from_secs(seconds.into())))
+            }
+        };
         let client = builder.from_env().map_err(|error| format!("{error:?}"))?;
         Ok(Self { client, raised })
+    }
+
+    fn forked(&self, end: impl FnOnce(Prefork)) -> Outcome {
+        match self.client.prefork() {
+            Ok(prefork) => {
+                end(prefork);
+                Outcome::Ok(0)
+            }
+            Err(error) => outcome_of(&error),
+        }
     }
 
     fn call(&self, name: &str, args: &[(&str, usize)]) -> Outcome {
@@ -159,6 +193,15 @@ impl Backend for Numbers {
 
     fn opaque(&self) -> Outcome {
         self.call("mount", &[])
+    }
+
+    fn prefork(&self) -> Outcome {
+        self.forked(Prefork::hand_over)
+    }
+
+    fn cancel(&self) -> Outcome {
+        // C cannot tell whether it worked.
+        self.forked(|prefork| drop(prefork.cancel()))
     }
 
     fn reason(&self) -> Option<String> {
@@ -197,6 +240,14 @@ impl Backend for Methods {
         self.0.opaque()
     }
 
+    fn prefork(&self) -> Outcome {
+        self.0.prefork()
+    }
+
+    fn cancel(&self) -> Outcome {
+        self.0.cancel()
+    }
+
     fn reason(&self) -> Option<String> {
         self.0.reason()
     }
@@ -213,7 +264,13 @@ struct Library {
     open: unsafe extern "C" fn(*const c_char, c_int, u32) -> c_int,
     getpid: unsafe extern "C" fn() -> c_int,
     syscall: unsafe extern "C" fn(c_int, *const c_void, usize, *mut isize) -> c_int,
+    prefork: unsafe extern "C" fn() -> *mut c_void,
+    hand_over: CookieEnd,
+    cancel: CookieEnd,
 }
+
+/// A function that uses a cookie up.
+type CookieEnd = unsafe extern "C" fn(*mut c_void);
 
 impl Library {
     fn connect(settings: &Settings) -> Result<Self, String> {
@@ -228,6 +285,17 @@ impl Library {
             }
         }
         let library = Self::load();
+        if let Some(retry) = settings.retry {
+            // SAFETY: the type is that of the header.
+            let set: unsafe extern "C" fn(libc::time_t) =
+                unsafe { symbol(library, c"rumpclient_setconnretry") };
+            let timeout = match retry {
+                Retry::Once => -2,
+                Retry::Seconds(seconds) => seconds.into(),
+            };
+            // SAFETY: as above.
+            unsafe { set(timeout) };
+        }
         // SAFETY: rumpclient_init() takes nothing.
         let init: unsafe extern "C" fn() -> c_int = unsafe { symbol(library, c"rumpclient_init") };
         // SAFETY: as above.
@@ -240,11 +308,28 @@ impl Library {
                     open: symbol(library, c"rump___sysimpl_open"),
                     getpid: symbol(library, c"rump___sysimpl_getpid"),
                     syscall: symbol(library, c"rumpclient_syscall"),
+                    prefork: symbol(library, c"rumpclient_prefork"),
+                    hand_over: symbol(library, c"rumpclient_fork_vparent"),
+                    cancel: symbol(library, c"rumpclient_fork_cancel"),
                 }
             });
         }
-        assert_ne!(errno(), 0, "rumpclient_init() fails with an errno");
-        Err(UNTOLD.to_owned())
+        Err(told_by(errno()))
+    }
+
+    fn forked(&self, end: CookieEnd) -> Outcome {
+        // SAFETY: prefork takes nothing.
+        let cookie = unsafe { (self.prefork)() };
+        match errno() {
+            _ if !cookie.is_null() => {
+                // SAFETY: the cookie is fresh.
+                unsafe { end(cookie) };
+                Outcome::Ok(0)
+            }
+            libc::ENOTCONN => Outcome::Lost,
+            // The functions about host processes have the host's numbers.
+            errno => Outcome::Errno(Errno::from_host(errno).map_or(0, Errno::raw)),
+        }
     }
 
     fn load() -> *mut c_void {
@@ -324,6 +409,14 @@ impl Backend for Library {
             libc::ENOTCONN => Outcome::Lost,
             errno => Outcome::Errno(errno),
         }
+    }
+
+    fn prefork(&self) -> Outcome {
+        self.forked(self.hand_over)
+    }
+
+    fn cancel(&self) -> Outcome {
+        self.forked(self.cancel)
     }
 
     fn reason(&self) -> Option<String> {

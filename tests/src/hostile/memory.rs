@@ -77,6 +77,11 @@ pub(super) fn holds_secret(bytes: &[u8]) -> bool {
     holds(first) || holds(last)
 }
 
+/// Whether the buffer holds what the program has put there.
+pub(super) fn is_untouched(buffer: &[u8]) -> bool {
+    buffer == [BUFFER; LENT] || buffer == FILL.repeat(LENT / FILL.len())
+}
+
 fn secret(len: usize) -> Vec<u8> {
     SECRET.iter().copied().cycle().take(len).collect()
 }
@@ -117,6 +122,11 @@ impl Grounds {
     /// The memory to lend.
     pub(super) fn buffer(&mut self) -> &mut [u8] {
         &mut self.arena[AROUND..AROUND + LENT]
+    }
+
+    /// Much memory.
+    pub(super) fn large(&mut self) -> &mut [u8] {
+        &mut self.large
     }
 
     /// Memory that can be read and not written.

@@ -62,6 +62,7 @@ pub struct Case {
     ending: Expected,
     lends_everything: bool,
     waits: bool,
+    changes: &'static [&'static str],
     checks: Vec<Check>,
 }
 
@@ -69,10 +70,10 @@ type Check = Box<dyn FnOnce(&Report)>;
 
 /// How a case must end for the program.
 enum Expected {
-    /// It gets no connection, for this reason.
-    Refused(&'static str),
+    /// It gets no connection, for this reason; C hears this errno.
+    Refused(&'static str, i32),
     /// It gets no connection, or loses it in its first call, for this reason.
-    RefusedOrLost(&'static str),
+    RefusedOrLost(&'static str, i32),
     /// Its calls have these outcomes, and the connection is lost for this reason, or not at all.
     Ran(Vec<Outcome>, Option<&'static str>),
     /// A signal ends it.
@@ -91,19 +92,21 @@ impl Case {
             ending: Expected::Ran(victim::calls(program).map(|_| Outcome::Ok(0)).collect(), None),
             lends_everything: false,
             waits: false,
+            changes: &[],
             checks: Vec::new(),
         }
     }
 
-    /// The program must get no connection; Rust's error must hold these words.
-    pub fn refused(mut self, reason: &'static str) -> Self {
-        self.ending = Expected::Refused(reason);
+    /// The program must get no connection. Rust's error must hold these words, and C's errno be
+    /// this number of the host's.
+    pub fn refused(mut self, reason: &'static str, errno: i32) -> Self {
+        self.ending = Expected::Refused(reason, errno);
         self
     }
 
     /// Which of [`refused`](Self::refused) and [`lost`](Self::lost) must be is a matter of luck.
-    pub fn refused_or_lost(mut self, reason: &'static str) -> Self {
-        self.ending = Expected::RefusedOrLost(reason);
+    pub fn refused_or_lost(mut self, reason: &'static str, errno: i32) -> Self {
+        self.ending = Expected::RefusedOrLost(reason, errno);
         self
     }
 
@@ -155,6 +158,12 @@ impl Case {
         self
     }
 
+    /// The server writes to this memory besides the buffer, as a call lets it.
+    pub fn changes(mut self, places: &'static [&'static str]) -> Self {
+        self.changes = places;
+        self
+    }
+
     /// Something else that must be so.
     pub fn check(mut self, check: impl FnOnce(&Report) + 'static) -> Self {
         self.checks.push(Box::new(check));
@@ -194,6 +203,7 @@ impl Playable for Case {
         let lines: Vec<_> = std::iter::from_fn(|| victim.next_line()).collect();
         let ending = victim.wait();
         let heard = running.join().expect("the script runs to its end");
+        assert!(self.lends_everything || !memory::holds_secret(&heard), "a secret got out");
         if let Expected::Killed(signal) = self.ending {
             assert_eq!(ending, Ending::Killed(signal), "{lines:?}");
             return;
@@ -201,16 +211,18 @@ impl Playable for Case {
         assert_eq!(ending, Ending::Exited(0), "{lines:?}");
         let report = Report::read(&lines);
         match self.ending {
-            Expected::Refused(reason) => report.expect_refused(reason),
-            Expected::RefusedOrLost(reason) => match report.refused {
-                Some(_) => report.expect_refused(reason),
+            Expected::Refused(reason, errno) => report.expect_refused(reason, errno),
+            Expected::RefusedOrLost(reason, errno) => match report.refused {
+                Some(_) => report.expect_refused(reason, errno),
                 None => report.expect_outcomes(&lost(self.program), Some(reason)),
             },
             Expected::Ran(outcomes, lost) => report.expect_outcomes(&outcomes, lost),
             Expected::Killed(_) => {}
         }
-        assert!(self.lends_everything || !memory::holds_secret(&heard), "a secret got out");
-        assert_eq!(report.changed, [""; 0], "memory was changed that no call lent");
+        assert_eq!(report.changed, self.changes, "memory was changed that no call lent");
+        if !self.program.contains("read") {
+            assert!(memory::is_untouched(&report.buffer), "the buffer was only lent for reading");
+        }
         assert_eq!(report.descriptors_gained, 0, "descriptors leaked");
         if !backend::is_checked() {
             assert!(report.growth <= GROWTH, "memory grew by {} KiB", report.growth >> 10);

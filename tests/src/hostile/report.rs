@@ -5,6 +5,11 @@ use std::time::Duration;
 /// Stands for a reason where the interface does not tell any.
 pub(super) const UNTOLD: &str = "-";
 
+/// Stands for a reason where the interface tells an errno of the host's.
+pub(super) fn told_by(errno: i32) -> String {
+    format!("errno {errno}")
+}
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -39,7 +44,7 @@ impl Outcome {
 /// What a program told.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Why it got no connection.
+    /// Why it got no connection: Rust's error, or what [`told_by`] makes of C's errno.
     pub refused: Option<String>,
     /// How its calls ended.
     pub outcomes: Vec<Outcome>,
@@ -93,10 +98,10 @@ impl Report {
         self.slowest = self.slowest.max(took);
     }
 
-    pub(super) fn expect_refused(&self, reason: &str) {
+    pub(super) fn expect_refused(&self, reason: &str, errno: i32) {
         let refused = self.refused.as_deref().expect("the connection is refused");
-        let fits = refused == UNTOLD || refused.contains(reason);
-        assert!(fits, "refused with {refused}, not {reason}");
+        let fits = refused.contains(reason) || refused == told_by(errno);
+        assert!(fits, "refused with {refused}, not {reason} or errno {errno}");
     }
 
     pub(super) fn expect_outcomes(&self, outcomes: &[Outcome], lost: Option<&str>) {

@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 use rumpclient::proto::header::{Class, Header, Kind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::harness::PATIENCE;
+use crate::host::wait_until;
 use crate::hostile::memory::Landmarks;
 use crate::peer::{Conversation, Frame, words};
 
@@ -31,8 +33,8 @@ pub enum Transport {
 pub(super) struct Server {
     listener: Listener,
     url: String,
-    // The socket lives in it.
-    folder: Option<TempDir>,
+    // Held for its drop: the socket lives in it.
+    _folder: Option<TempDir>,
 }
 
 enum Listener {
@@ -48,13 +50,13 @@ impl Server {
                 let path = folder.path().join("kernel");
                 let listener = UnixListener::bind(&path).expect("a socket can be bound");
                 let url = format!("unix://{}", path.display());
-                Self { listener: Listener::Unix(listener), url, folder: Some(folder) }
+                Self { listener: Listener::Unix(listener), url, _folder: Some(folder) }
             }
             Transport::Tcp => {
                 let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
                 let address = listener.local_addr().expect("a bound socket has an address");
                 let url = format!("tcp://{address}/");
-                Self { listener: Listener::Tcp(listener), url, folder: None }
+                Self { listener: Listener::Tcp(listener), url, _folder: None }
             }
         }
     }
@@ -71,9 +73,8 @@ impl Server {
         script: Box<dyn FnOnce(&mut Peer) + Send>,
     ) -> JoinHandle<Vec<u8>> {
         thread::spawn(move || {
-            let talk = Conversation::over(self.accept());
-            drop(self.folder);
-            let mut peer = Peer { talk: Some(talk), landmarks, heard: Vec::new() };
+            let talk = Some(Conversation::over(self.accept()));
+            let mut peer = Peer { talk, landmarks, heard: Vec::new(), server: Some(self) };
             script(&mut peer);
             peer.listen_to_the_end();
             peer.heard
@@ -103,6 +104,8 @@ pub struct Peer {
     /// Where things are in the program.
     pub landmarks: Landmarks,
     heard: Vec<u8>,
+    /// Gone when no more clients are to come.
+    server: Option<Server>,
 }
 
 impl Deref for Peer {
@@ -202,6 +205,35 @@ impl Peer {
         self.expect_frame().word(0)
     }
 
+    /// The process at the other end of a local socket.
+    fn program(&self) -> Pid {
+        let credentials = rustix::net::sockopt::socket_peercred(self.stream());
+        credentials.expect("a local socket knows who has connected").pid
+    }
+
+    /// Sends the program a signal of the host's.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.program(), signal).expect("the program runs");
+    }
+
+    /// Waits until the program is stopped, and has it go on.
+    pub fn wait_until_stopped(&self) {
+        let status = format!("/proc/{}/stat", self.program().as_raw_nonzero());
+        let is_stopped = || {
+            let status = std::fs::read_to_string(&status).expect("the program is there");
+            status.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T"))
+        };
+        wait_until("the program is stopped", is_stopped);
+        self.signal(Signal::CONT);
+    }
+
+    /// Hangs up, if that has not been done, and waits for the next connection.
+    pub fn next_connection(&mut self) {
+        self.close();
+        let server = self.server.as_ref().expect("clients may come");
+        self.talk = Some(Conversation::over(server.accept()));
+    }
+
     /// Hangs up.
     pub fn close(&mut self) {
         if let Some(talk) = self.talk.take() {
@@ -219,6 +251,7 @@ impl Peer {
 
     /// Reads until the client hangs up, frames or not.
     fn listen_to_the_end(&mut self) {
+        self.server = None;
         let Some(talk) = &self.talk else { return };
         let mut rest = Vec::new();
         match talk.stream().read_to_end(&mut rest) {

@@ -10,12 +10,16 @@
 //! | `frame-cap=N` | frames have at most `N` bytes |
 //! | `large=N` | there is a secret of `N` bytes without a NUL |
 //! | `raise=ignore`, `raise=count` | what to do with signals from the server |
+//! | `retry=once`, `retry=N` | a lost server is looked for once, or for `N` seconds |
 //! | `read`, `write` | of all of the buffer |
 //! | `open` | of a file named `/path` |
 //! | `getpid` | |
 //! | `opaque` | a call of which nothing tells what memory it needs |
 //! | `read-readonly`, `read-protected`, `read-unmapped`, `read-null` | into bad memory |
 //! | `writers=N` | `N` threads write the buffer at once |
+//! | `read-large`, `write-large` | of all of the secret of `large=N` |
+//! | `prefork` | has the kernel fork |
+//! | `cancel` | has the kernel fork, and drop that process |
 //!
 //! It prints where its memory is, connects, makes the calls, and tells how all that ended.
 
@@ -37,6 +41,13 @@ pub(super) enum Raise {
     Count,
 }
 
+/// What to do when the connection is lost.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Retry {
+    Once,
+    Seconds(u32),
+}
+
 /// How to connect.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
@@ -45,6 +56,7 @@ pub(super) struct Settings {
     pub(super) strict: bool,
     pub(super) frame_cap: Option<usize>,
     pub(super) raise: Raise,
+    pub(super) retry: Option<Retry>,
     large: usize,
 }
 
@@ -55,15 +67,17 @@ impl Settings {
     /// Takes a word, if it is a setting.
     fn take(&mut self, word: &str) -> bool {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
-        let number = || value.parse().unwrap_or_else(|_| panic!("{word} has no number"));
+        let number = || value.parse::<u32>().unwrap_or_else(|_| panic!("{word} has no number"));
         match (name, value) {
             ("handshake-limit", _) => self.handshake_limit = true,
             ("call-limit", _) => self.call_limit = true,
             ("strict", _) => self.strict = true,
-            ("frame-cap", _) => self.frame_cap = Some(number()),
-            ("large", _) => self.large = number(),
+            ("frame-cap", _) => self.frame_cap = Some(number() as usize),
+            ("large", _) => self.large = number() as usize,
             ("raise", "ignore") => self.raise = Raise::Ignore,
             ("raise", "count") => self.raise = Raise::Count,
+            ("retry", "once") => self.retry = Some(Retry::Once),
+            ("retry", _) => self.retry = Some(Retry::Seconds(number())),
             _ => return false,
         }
         true
@@ -93,20 +107,20 @@ pub fn main() {
     let mut grounds = Grounds::new(settings.large);
     grounds.announce(&stack);
     let (descriptors, memory) = (host::open_descriptors(), host::resident_memory());
-    meet(way, &settings, &calls, &mut grounds);
+    let connected = meet(way, &settings, &calls, &mut grounds);
     for place in grounds.changed(&stack) {
         println!("changed {place}");
     }
     println!("buffer {}", hex(grounds.buffer()));
     // The C library keeps its connection for the life of the program.
-    let kept = if way == Way::C { 2 } else { 0 };
+    let kept = if connected && way == Way::C { 2 } else { 0 };
     let gained = host::open_descriptors().saturating_sub(descriptors + kept);
     println!("descriptors {gained}");
     println!("growth {}", host::peak_memory().saturating_sub(memory));
 }
 
-/// Connects, makes the calls, and hangs up.
-fn meet(way: Way, settings: &Settings, calls: &[String], grounds: &mut Grounds) {
+/// Connects, makes the calls, and hangs up; whether it was connected.
+fn meet(way: Way, settings: &Settings, calls: &[String], grounds: &mut Grounds) -> bool {
     let began = Instant::now();
     let connection = backend::connect(way, settings);
     let took = began.elapsed().as_millis();
@@ -124,8 +138,12 @@ fn meet(way: Way, settings: &Settings, calls: &[String], grounds: &mut Grounds) 
             }
             let raised: Vec<_> = connection.raised().iter().map(i32::to_string).collect();
             println!("raised {}", raised.join(" "));
+            true
         }
-        Err(reason) => println!("refused {took} {reason}"),
+        Err(reason) => {
+            println!("refused {took} {reason}");
+            false
+        }
     }
 }
 
@@ -140,9 +158,13 @@ fn make(connection: &dyn Backend, call: &str, grounds: &mut Grounds) -> Vec<Outc
             grounds.buffer().copy_from_slice(&FILL.repeat(LENT / FILL.len()));
             connection.write(grounds.buffer())
         }
+        "read-large" => connection.read(grounds.large()),
+        "write-large" => connection.write(grounds.large()),
         "open" => connection.open(PATH),
         "getpid" => connection.getpid(),
         "opaque" => connection.opaque(),
+        "prefork" => connection.prefork(),
+        "cancel" => connection.cancel(),
         "read-readonly" => connection.read_at(bad.readable(), LENT),
         "read-protected" => connection.read_at(bad.protected(), LENT),
         "read-unmapped" => connection.read_at(bad.unmapped(), LENT),

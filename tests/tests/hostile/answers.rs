@@ -9,24 +9,24 @@ use rumpclient_tests::peer::good_banner;
 use super::{RAW, errno};
 
 /// The handshake is answered with this errno.
-fn handshake_errno(error: i32, reason: &'static str) -> Case {
+fn handshake_errno(error: i32, reason: &'static str, in_c: i32) -> Case {
     let script = move |peer: &mut Peer| {
         peer.send_bytes(&good_banner());
         let hello = peer.expect_frame();
         let reqno = hello.header.reqno;
         peer.send(Class::Response, Kind::Handshake, reqno, 0, &error.to_ne_bytes());
     };
-    Case::new("getpid", script).refused(reason)
+    Case::new("getpid", script).refused(reason, in_c)
 }
 
 /// The handshake is answered with an ERROR of this code.
-fn handshake_error(code: u32, reason: &'static str) -> Case {
+fn handshake_error(code: u32, reason: &'static str, in_c: i32) -> Case {
     let script = move |peer: &mut Peer| {
         peer.send_bytes(&good_banner());
         let hello = peer.expect_frame();
         peer.send(Class::Error, Kind::Handshake, hello.header.reqno, code, &[]);
     };
-    Case::new("getpid", script).refused(reason)
+    Case::new("getpid", script).refused(reason, in_c)
 }
 
 /// A call is answered with this errno, and another one is made after it.
@@ -61,18 +61,19 @@ fn read_count(count: isize) -> Case {
 }
 
 hostile! {
-    handshake_refused_with_an_errno: handshake_errno(1, "Kernel(Errno(EPERM))");
-    handshake_refused_with_errno_minus_1: handshake_errno(-1, "Kernel(");
-    handshake_refused_with_the_least_errno: handshake_errno(i32::MIN, "Kernel(Errno(EPROTO))");
-    handshake_refused_with_the_greatest_errno: handshake_errno(i32::MAX, "Kernel(");
+    handshake_refused_with_an_errno: handshake_errno(1, "Kernel(Errno(EPERM))", libc::EPERM);
+    /// The host has no such error.
+    handshake_refused_with_errno_minus_1: handshake_errno(-1, "Kernel(", libc::EIO);
+    handshake_refused_with_the_least_errno: handshake_errno(i32::MIN, "Kernel(Errno(EPROTO))", libc::EPROTO);
+    handshake_refused_with_the_greatest_errno: handshake_errno(i32::MAX, "Kernel(", libc::EIO);
 
-    handshake_error_0: handshake_error(0, "Refused(");
-    handshake_error_1: handshake_error(1, "Refused(TryAgain)");
-    handshake_error_2: handshake_error(2, "Refused(Auth)");
-    handshake_error_3: handshake_error(3, "Refused(InvalidPrefork)");
-    handshake_error_7: handshake_error(7, "Refused(MalformedRequest)");
-    handshake_error_8: handshake_error(8, "Refused(Unknown(8))");
-    handshake_error_of_all_ones: handshake_error(u32::MAX, "Refused(Unknown(4294967295))");
+    handshake_error_0: handshake_error(0, "Refused(", libc::EIO);
+    handshake_error_1: handshake_error(1, "Refused(TryAgain)", libc::EAGAIN);
+    handshake_error_2: handshake_error(2, "Refused(Auth)", libc::EPERM);
+    handshake_error_3: handshake_error(3, "Refused(InvalidPrefork)", libc::ESRCH);
+    handshake_error_7: handshake_error(7, "Refused(MalformedRequest)", libc::EINVAL);
+    handshake_error_8: handshake_error(8, "Refused(Unknown(8))", libc::EIO);
+    handshake_error_of_all_ones: handshake_error(u32::MAX, "Refused(Unknown(4294967295))", libc::EIO);
 
     call_errno_of_netbsd: call_errno(35, Errno::EAGAIN);
     call_errno_minus_1: call_errno(-1, Errno::from_raw(-1));

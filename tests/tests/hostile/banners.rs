@@ -18,8 +18,12 @@ fn banner(line: &'static [u8]) -> Case {
     Case::new("getpid", script)
 }
 
+fn foreign(line: &'static [u8], reason: &'static str) -> Case {
+    banner(line).refused(reason, libc::EPROTONOSUPPORT)
+}
+
 fn malformed(line: &'static [u8]) -> Case {
-    banner(line).refused("Malformed")
+    foreign(line, "Malformed")
 }
 
 hostile! {
@@ -43,13 +47,13 @@ hostile! {
     with_a_nul: malformed(b"RUMPSP-0.4-NetBSD-11.0/am\0d64\n");
     with_an_escape_sequence: malformed(b"RUMPSP-0.4-\x1b[2JNetBSD-11.0/amd64\n");
     not_in_utf8: malformed(b"RUMPSP-0.4-NetBSD-\xff.0/amd64\n");
-    of_another_protocol: banner(b"RUMPSP-1.0-NetBSD-13.0/amd64\n").refused("Protocol { found: (1, 0) }");
-    of_another_machine: banner(b"RUMPSP-0.4-NetBSD-11.0/pdp11\n").refused("pdp11");
-    of_the_other_byte_order: banner(b"RUMPSP-0.4-NetBSD-11.0/sparc64\n").refused("sparc64");
-    without_end: banner(&ENDLESS).refused("TooLong");
-    of_97_bytes: long(97).refused("TooLong");
+    of_another_protocol: foreign(b"RUMPSP-1.0-NetBSD-13.0/amd64\n", "Protocol { found: (1, 0) }");
+    of_another_machine: foreign(b"RUMPSP-0.4-NetBSD-11.0/pdp11\n", "pdp11");
+    of_the_other_byte_order: foreign(b"RUMPSP-0.4-NetBSD-11.0/sparc64\n", "sparc64");
+    without_end: foreign(&ENDLESS, "TooLong");
+    of_97_bytes: foreign(long_line(97), "TooLong");
     /// The longest that the protocol allows.
-    of_96_bytes: long(96);
+    of_96_bytes: banner(long_line(96));
 }
 
 const ENDLESS: [u8; 4096] = {
@@ -59,11 +63,11 @@ const ENDLESS: [u8; 4096] = {
 };
 
 /// A good banner but for its `len` bytes.
-fn long(len: usize) -> Case {
+fn long_line(len: usize) -> &'static [u8] {
     let good = good_banner();
     let mut line = good[..11].to_vec();
     line.resize(11 + len - good.len(), b'N');
     line.extend_from_slice(&good[11..]);
     assert_eq!(line.len(), len);
-    banner(line.leak())
+    line.leak()
 }

@@ -18,11 +18,11 @@ fn introduction(sent: usize) -> Case {
         peer.send_bytes(&[good_banner(), answer].concat()[..sent]);
         peer.close();
     };
-    let banner = good_banner().len();
-    Case::new("getpid", script).refused(match sent.cmp(&banner) {
-        std::cmp::Ordering::Less => "Closed { stage: Banner }",
-        _ => "Closed { stage: Handshake }",
-    })
+    let stage = match sent < good_banner().len() {
+        true => "Closed { stage: Banner }",
+        false => "Closed { stage: Handshake }",
+    };
+    Case::new("getpid", script).refused(stage, libc::ENOTCONN)
 }
 
 /// A server that hangs up behind `sent` bytes of the frame that `make` makes, of `len`, during a

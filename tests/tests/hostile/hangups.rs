@@ -13,7 +13,7 @@ const RESET: End = Peer::reset;
 
 /// At once: what the client has sent is left unread.
 fn at_once(end: End) -> Case {
-    Case::new("getpid", end).refused("stage: Banner")
+    Case::new("getpid", end).refused("Closed { stage: Banner }", libc::ENOTCONN)
 }
 
 fn after_the_banner(end: End) -> Case {
@@ -22,7 +22,7 @@ fn after_the_banner(end: End) -> Case {
         peer.send_bytes(&good_banner());
         end(peer);
     };
-    Case::new("getpid", script).refused("Closed { stage: ")
+    Case::new("getpid", script).refused("Closed { stage: ", libc::ENOTCONN)
 }
 
 fn after_the_handshake(end: End) -> Case {
@@ -30,7 +30,7 @@ fn after_the_handshake(end: End) -> Case {
         peer.greet();
         end(peer);
     };
-    Case::new("getpid getpid", script).refused_or_lost("Closed { stage: ")
+    Case::new("getpid getpid", script).refused_or_lost("Closed { stage: ", libc::ENOTCONN)
 }
 
 fn during_a_call(end: End) -> Case {

@@ -23,7 +23,7 @@ fn handshake_frame(len: u64, reason: &'static str) -> Case {
             0,
         );
     };
-    Case::new("getpid", script).refused(reason)
+    Case::new("getpid", script).refused(reason, libc::EPROTO)
 }
 
 /// The answer to a call says that its frame has `len` bytes.

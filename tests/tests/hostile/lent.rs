@@ -203,7 +203,7 @@ hostile! {
             assert_eq!(peer.anonmmap(4096), 0);
             peer.send_raw(1, 0, hello.header.reqno, 0, &[0; 4]);
         };
-        Case::new("getpid", script).refused("Kernel(Errno(EFAULT))")
+        Case::new("getpid", script).refused("Kernel(Errno(EFAULT))", libc::EFAULT)
     };
 
     /// A call of which nothing tells what it needs lends all, and only as long as it runs.

@@ -49,7 +49,7 @@ hostile! {
             let hello = peer.expect_frame();
             peer.answer(hello.header.reqno, 0, 0);
         };
-        Case::new("getpid", script).refused("UnexpectedResponse")
+        Case::new("getpid", script).refused("UnexpectedResponse", libc::EPROTO)
     };
 
     response_to_the_handshake_twice: {
@@ -110,7 +110,7 @@ hostile! {
             peer.send(Class::Response, Kind::Handshake, hello.header.reqno, 0, &[0; 4]);
             peer.send_bytes(&good_banner());
         };
-        Case::new("getpid", script).refused("Malformed")
+        Case::new("getpid", script).refused("Malformed", libc::EPROTONOSUPPORT)
     };
 
     the_banner_twice: {
@@ -118,7 +118,7 @@ hostile! {
             peer.send_bytes(&good_banner());
             peer.send_bytes(&good_banner());
         };
-        Case::new("getpid", script).refused("FrameTooLong")
+        Case::new("getpid", script).refused("FrameTooLong", libc::EPROTO)
     };
 
     a_banner_instead_of_an_answer: {

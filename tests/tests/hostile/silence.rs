@@ -11,7 +11,7 @@ use super::errno;
 /// A server that says this of its introduction, and no more.
 fn introduction(said: &'static [u8], reason: &'static str) -> Case {
     let script = move |peer: &mut Peer| peer.send_bytes(said);
-    Case::new("getpid handshake-limit", script).refused(reason).waits()
+    Case::new("getpid handshake-limit", script).refused(reason, libc::ETIMEDOUT).waits()
 }
 
 fn in_the_handshake(answer: &'static [u8]) -> Case {
@@ -22,7 +22,9 @@ fn in_the_handshake(answer: &'static [u8]) -> Case {
         let frame = [&header[..], &hello.header.reqno.to_ne_bytes(), answer].concat();
         peer.send_bytes(&frame);
     };
-    Case::new("getpid handshake-limit", script).refused("TimedOut { stage: Handshake").waits()
+    Case::new("getpid handshake-limit", script)
+        .refused("TimedOut { stage: Handshake", libc::ETIMEDOUT)
+        .waits()
 }
 
 /// A server that does this when called, and no more.
@@ -41,7 +43,7 @@ hostile! {
     before_the_handshakes_answer: {
         let script = |peer: &mut Peer| peer.send_bytes(&good_banner());
         Case::new("getpid handshake-limit", script)
-            .refused("TimedOut { stage: Handshake")
+            .refused("TimedOut { stage: Handshake", libc::ETIMEDOUT)
             .waits()
     };
     in_the_header_of_the_handshakes_answer: in_the_handshake(b"");
@@ -51,7 +53,7 @@ hostile! {
     a_banner_that_trickles: {
         let script = |peer: &mut Peer| peer.trickle(b"RUMPSP-0.4-NetBSD-11.0.");
         Case::new("getpid handshake-limit", script)
-            .refused("TimedOut { stage: Banner")
+            .refused("TimedOut { stage: Banner", libc::ETIMEDOUT)
             .waits()
     };
 

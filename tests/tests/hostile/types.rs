@@ -50,7 +50,7 @@ hostile! {
             peer.expect_frame();
             peer.send_raw(3, 0, 0, 0, &[]);
         };
-        Case::new("getpid", script).refused("UnknownClass(3)")
+        Case::new("getpid", script).refused("UnknownClass(3)", libc::EPROTO)
     };
 
     // The type of an ERROR frame says nothing that its number does not.
