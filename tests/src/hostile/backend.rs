@@ -69,6 +69,10 @@ pub(super) trait Backend: Sync {
     fn getpid(&self) -> Outcome;
     /// `read` to an address that need not be one.
     fn read_at(&self, address: usize, len: usize) -> Outcome;
+    /// `write` from an address that need not be one.
+    fn write_at(&self, address: usize, len: usize) -> Outcome;
+    /// `open` of a path at an address that need not be one.
+    fn open_at(&self, address: usize) -> Outcome;
     /// A call of which nothing tells what memory it needs.
     fn opaque(&self) -> Outcome;
     /// Has the kernel fork, for a child that takes the process over.
@@ -175,12 +179,11 @@ impl Backend for Numbers {
     }
 
     fn write(&self, bytes: &[u8]) -> Outcome {
-        let address = bytes.as_ptr().expose_provenance();
-        self.call("write", &[("fd", 3), ("buf", address), ("nbyte", bytes.len())])
+        self.write_at(bytes.as_ptr().expose_provenance(), bytes.len())
     }
 
     fn open(&self, path: &CStr) -> Outcome {
-        self.call("open", &[("path", path.as_ptr().expose_provenance())])
+        self.open_at(path.as_ptr().expose_provenance())
     }
 
     fn getpid(&self) -> Outcome {
@@ -189,6 +192,14 @@ impl Backend for Numbers {
 
     fn read_at(&self, address: usize, len: usize) -> Outcome {
         self.call("read", &[("fd", 3), ("buf", address), ("nbyte", len)])
+    }
+
+    fn write_at(&self, address: usize, len: usize) -> Outcome {
+        self.call("write", &[("fd", 3), ("buf", address), ("nbyte", len)])
+    }
+
+    fn open_at(&self, address: usize) -> Outcome {
+        self.call("open", &[("path", address)])
     }
 
     fn opaque(&self) -> Outcome {
@@ -234,6 +245,14 @@ impl Backend for Methods {
 
     fn read_at(&self, address: usize, len: usize) -> Outcome {
         self.0.read_at(address, len)
+    }
+
+    fn write_at(&self, address: usize, len: usize) -> Outcome {
+        self.0.write_at(address, len)
+    }
+
+    fn open_at(&self, address: usize) -> Outcome {
+        self.0.open_at(address)
     }
 
     fn opaque(&self) -> Outcome {
@@ -371,13 +390,11 @@ impl Backend for Library {
     }
 
     fn write(&self, bytes: &[u8]) -> Outcome {
-        // SAFETY: the bytes are borrowed for the time of the call.
-        c_outcome(unsafe { (self.write)(3, bytes.as_ptr().cast(), bytes.len()) })
+        self.write_at(bytes.as_ptr().expose_provenance(), bytes.len())
     }
 
     fn open(&self, path: &CStr) -> Outcome {
-        // SAFETY: the path is borrowed for the time of the call.
-        c_outcome(unsafe { (self.open)(path.as_ptr(), 0, 0) } as isize)
+        self.open_at(path.as_ptr().expose_provenance())
     }
 
     fn getpid(&self) -> Outcome {
@@ -390,6 +407,19 @@ impl Backend for Library {
         // SAFETY: the address is that of an exclusively borrowed buffer, or of memory that nobody
         // can write to.
         c_outcome(unsafe { (self.read)(3, buffer, len) })
+    }
+
+    fn write_at(&self, address: usize, len: usize) -> Outcome {
+        let bytes = std::ptr::with_exposed_provenance(address);
+        // SAFETY: the address is that of borrowed bytes, or the library is to find out that it is
+        // not good.
+        c_outcome(unsafe { (self.write)(3, bytes, len) })
+    }
+
+    fn open_at(&self, address: usize) -> Outcome {
+        let path = std::ptr::with_exposed_provenance(address);
+        // SAFETY: as above.
+        c_outcome(unsafe { (self.open)(path, 0, 0) } as isize)
     }
 
     fn opaque(&self) -> Outcome {

@@ -83,11 +83,14 @@ pub(super) fn is_untouched(buffer: &[u8]) -> bool {
 }
 
 fn secret(len: usize) -> Vec<u8> {
-    SECRET.iter().copied().cycle().take(len).collect()
+    let mut secret = SECRET.repeat(len.div_ceil(SECRET.len()));
+    secret.truncate(len);
+    secret
 }
 
 fn is_secret(bytes: &[u8]) -> bool {
-    bytes.iter().zip(SECRET.iter().cycle()).all(|(byte, expected)| byte == expected)
+    let expected = SECRET.repeat(AROUND / SECRET.len());
+    bytes.chunks(expected.len()).all(|chunk| chunk == &expected[..chunk.len()])
 }
 
 static DATA: [u8; 64] = {
@@ -124,7 +127,7 @@ impl Grounds {
         &mut self.arena[AROUND..AROUND + LENT]
     }
 
-    /// Much memory.
+    /// Memory that need not be small.
     pub(super) fn large(&mut self) -> &mut [u8] {
         &mut self.large
     }

@@ -19,6 +19,7 @@ use crate::program::{Ending, Program};
 pub use memory::{BUFFER, FILL, LENT, Landmark, Landmarks};
 pub use report::{Outcome, Report};
 pub use server::{Peer, Transport};
+pub use victim::CUT;
 
 /// Long enough for anything that does not wait for a time limit, on a busy machine.
 const PROMPT: Duration = Duration::from_secs(20);

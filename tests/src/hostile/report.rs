@@ -56,9 +56,10 @@ pub struct Report {
     pub raised: Vec<i32>,
     /// The time that the slowest step took.
     pub slowest: Duration,
+    /// How much memory the program took besides its own, at most, bytes.
+    pub growth: usize,
     pub(super) changed: Vec<String>,
     pub(super) descriptors_gained: isize,
-    pub(super) growth: usize,
 }
 
 impl Report {

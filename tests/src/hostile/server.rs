@@ -179,6 +179,11 @@ impl Peer {
         }
     }
 
+    /// Sends a frame over and over until the client has had enough.
+    pub fn send_without_end(&mut self, frame: &[u8]) {
+        while self.stream().write_all(frame).is_ok() {}
+    }
+
     /// Waits until the client has said something.
     pub fn wait_for_input(&self) {
         self.wait(PollFlags::IN, PATIENCE);
@@ -225,6 +230,17 @@ impl Peer {
         };
         wait_until("the program is stopped", is_stopped);
         self.signal(Signal::CONT);
+    }
+
+    /// The conversation so far, which goes on later.
+    pub fn put_aside(&mut self) -> Conversation {
+        self.talk.take().expect("this side has not hung up")
+    }
+
+    /// Hangs up, if that has not been done, and goes on with a conversation.
+    pub fn take_up(&mut self, talk: Conversation) {
+        self.close();
+        self.talk = Some(talk);
     }
 
     /// Hangs up, if that has not been done, and waits for the next connection.

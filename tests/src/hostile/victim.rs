@@ -15,7 +15,7 @@
 //! | `open` | of a file named `/path` |
 //! | `getpid` | |
 //! | `opaque` | a call of which nothing tells what memory it needs |
-//! | `read-readonly`, `read-protected`, `read-unmapped`, `read-null` | into bad memory |
+//! | `read-B`, `write-B`, `open-B` | with a bad pointer: `readonly`, `protected`, `unmapped`, `null`, or `cut`, which goes on into a protected page |
 //! | `writers=N` | `N` threads write the buffer at once |
 //! | `read-large`, `write-large` | of all of the secret of `large=N` |
 //! | `prefork` | has the kernel fork |
@@ -26,11 +26,14 @@
 use std::ffi::CStr;
 use std::time::Instant;
 
+use nix::sys::resource::{Resource, setrlimit};
+
 use super::Way;
 use super::backend::{self, Backend};
 use super::memory::{FILL, Grounds, LENT, stack_secret};
 use super::report::{Outcome, hex};
 use crate::host;
+use crate::raw::Unmapped;
 
 /// What to do with signals from the server.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,6 +62,9 @@ pub(super) struct Settings {
     pub(super) retry: Option<Retry>,
     large: usize,
 }
+
+/// Bytes of memory before it ends, where it ends too soon.
+pub const CUT: usize = 4;
 
 /// The path that is opened.
 pub(super) const PATH: &CStr = c"/path";
@@ -99,6 +105,8 @@ fn writers(call: &str) -> Option<usize> {
 /// # Panics
 /// When its arguments make no sense.
 pub fn main() {
+    // Many of these programs are killed, and none is to be looked into.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).expect("a limit can be lowered");
     let mut args = std::env::args().skip(1);
     let way = args.next().and_then(|word| Way::from_word(&word)).expect("the first word is a way");
     let mut settings = Settings::default();
@@ -151,7 +159,6 @@ fn make(connection: &dyn Backend, call: &str, grounds: &mut Grounds) -> Vec<Outc
     if let Some(count) = writers(call) {
         return write_at_once(connection, count);
     }
-    let bad = grounds.bad();
     vec![match call {
         "read" => connection.read(grounds.buffer()),
         "write" => {
@@ -165,12 +172,28 @@ fn make(connection: &dyn Backend, call: &str, grounds: &mut Grounds) -> Vec<Outc
         "opaque" => connection.opaque(),
         "prefork" => connection.prefork(),
         "cancel" => connection.cancel(),
-        "read-readonly" => connection.read_at(bad.readable(), LENT),
-        "read-protected" => connection.read_at(bad.protected(), LENT),
-        "read-unmapped" => connection.read_at(bad.unmapped(), LENT),
-        "read-null" => connection.read_at(0, LENT),
-        _ => panic!("no such call: {call}"),
+        _ => {
+            let (call, pointer) = call.split_once('-').expect("there is such a call");
+            let address = bad_address(grounds.bad(), pointer);
+            match call {
+                "read" => connection.read_at(address, LENT),
+                "write" => connection.write_at(address, LENT),
+                "open" => connection.open_at(address),
+                _ => panic!("no such call: {call}"),
+            }
+        }
     }]
+}
+
+fn bad_address(bad: &Unmapped, pointer: &str) -> usize {
+    match pointer {
+        "readonly" => bad.readable(),
+        "protected" => bad.protected(),
+        "unmapped" => bad.unmapped(),
+        "null" => 0,
+        "cut" => bad.end_of_readable(CUT),
+        _ => panic!("no such pointer: {pointer}"),
+    }
 }
 
 /// Threads write each a buffer of its own, full of its number.

@@ -13,7 +13,11 @@ const RESET: End = Peer::reset;
 
 /// At once: what the client has sent is left unread.
 fn at_once(end: End) -> Case {
-    Case::new("getpid", end).refused("Closed { stage: Banner }", libc::ENOTCONN)
+    let script = move |peer: &mut Peer| {
+        peer.wait_for_input();
+        end(peer);
+    };
+    Case::new("getpid", script).refused("Closed { stage: Banner }", libc::ENOTCONN)
 }
 
 fn after_the_banner(end: End) -> Case {

@@ -1,7 +1,7 @@
 //! Memory that no call lends, or not that way, or not any more.
 
 use rumpclient_tests::hostile;
-use rumpclient_tests::hostile::{BUFFER, Case, LENT, Landmarks, Outcome, Peer};
+use rumpclient_tests::hostile::{BUFFER, CUT, Case, LENT, Landmarks, Outcome, Peer};
 use rumpclient_tests::peer::good_banner;
 
 use super::{EFAULT, RAW, RUST};
@@ -159,6 +159,26 @@ hostile! {
     };
 }
 
+/// Requests for memory during a call that lends none.
+fn nothing_lent(place: Place) -> Case {
+    let script = move |peer: &mut Peer| {
+        let map = peer.landmarks.clone();
+        let call = peer.greet_and_wait();
+        assert_eq!(peer.copyin(1, place(&map), 16), [0; 16]);
+        assert_eq!(peer.copyinstr(2, place(&map), 16), b"\0");
+        peer.copyout(place(&map), &[b'x'; 16]);
+        peer.answer(call.header.reqno, 0, 0);
+    };
+    Case::new("getpid", script).outcomes(&[EFAULT])
+}
+
+hostile! {
+    heap_during_a_call_that_lends_nothing: nothing_lent(HEAP);
+    stack_during_a_call_that_lends_nothing: nothing_lent(STACK);
+    code_during_a_call_that_lends_nothing: nothing_lent(CODE);
+    buffer_before_the_call_that_lends_it: nothing_lent(buffer);
+}
+
 /// A COPYIN and a COPYOUT to the buffer of a read that is over, while another call runs.
 fn after_the_call(program: &'static str) -> Case {
     let script = |peer: &mut Peer| {
@@ -168,6 +188,7 @@ fn after_the_call(program: &'static str) -> Case {
         peer.answer(read.header.reqno, 0, 7);
         let other = peer.expect_frame();
         assert_eq!(peer.copyin(1, buffer(&map), 7), [0; 7]);
+        assert_eq!(peer.copyinstr(2, buffer(&map), 7), b"\0");
         peer.copyout(buffer(&map), b"too late");
         peer.answer(other.header.reqno, 0, 0);
     };
@@ -241,7 +262,7 @@ hostile! {
 }
 
 /// Data for a buffer that is no good, in two pieces.
-fn bad_buffer(program: &'static str) -> Case {
+fn bad_read(program: &'static str) -> Case {
     let script = |peer: &mut Peer| {
         let call = peer.greet_and_wait();
         peer.copyout(call.word(1), &[b'x'; LENT / 2]);
@@ -253,11 +274,57 @@ fn bad_buffer(program: &'static str) -> Case {
     Case::new(program, script).only(RAW).outcomes(&[EFAULT, Outcome::Ok(5)])
 }
 
+/// A buffer that is no good is asked for.
+fn bad_write(program: &'static str) -> Case {
+    let script = |peer: &mut Peer| {
+        let call = peer.greet_and_wait();
+        let got = peer.copyin(1, call.word(1), LENT);
+        assert_eq!(got.len(), LENT, "a server waits for all it has asked for");
+        assert!(got[CUT..].iter().all(|&byte| byte == 0));
+        peer.answer(call.header.reqno, 0, LENT as isize);
+        let getpid = peer.expect_frame();
+        peer.answer(getpid.header.reqno, 0, 5);
+    };
+    Case::new(program, script).only(RAW).outcomes(&[EFAULT, Outcome::Ok(5)])
+}
+
+/// A path that is none is asked for.
+fn bad_open(program: &'static str) -> Case {
+    let script = |peer: &mut Peer| {
+        let call = peer.greet_and_wait();
+        assert_eq!(peer.copyinstr(1, call.word(0), 1024), b"\0");
+        peer.answer(call.header.reqno, 0, 3);
+        let getpid = peer.expect_frame();
+        peer.answer(getpid.header.reqno, 0, 5);
+    };
+    Case::new(program, script).only(RAW).outcomes(&[EFAULT, Outcome::Ok(5)])
+}
+
 hostile! {
-    copyout_to_a_read_only_buffer: bad_buffer("read-readonly getpid");
-    copyout_to_a_protected_buffer: bad_buffer("read-protected getpid");
-    copyout_to_an_unmapped_buffer: bad_buffer("read-unmapped getpid");
-    copyout_to_a_null_buffer: bad_buffer("read-null getpid");
+    copyout_to_a_read_only_buffer: bad_read("read-readonly getpid");
+    copyout_to_a_protected_buffer: bad_read("read-protected getpid");
+    copyout_to_an_unmapped_buffer: bad_read("read-unmapped getpid");
+    copyout_to_a_null_buffer: bad_read("read-null getpid");
+    copyout_to_a_buffer_that_ends_too_soon: bad_read("read-cut getpid");
+    copyin_from_a_protected_buffer: bad_write("write-protected getpid");
+    copyin_from_an_unmapped_buffer: bad_write("write-unmapped getpid");
+    copyin_from_a_null_buffer: bad_write("write-null getpid");
+    copyin_from_a_buffer_that_ends_too_soon: bad_write("write-cut getpid");
+    copyinstr_of_a_protected_path: bad_open("open-protected getpid");
+    copyinstr_of_an_unmapped_path: bad_open("open-unmapped getpid");
+    copyinstr_of_a_null_path: bad_open("open-null getpid");
+    copyinstr_of_a_path_without_end: bad_open("open-cut getpid");
+    copyinstr_of_a_page_that_is_no_path: {
+        let script = |peer: &mut Peer| {
+            let call = peer.greet_and_wait();
+            // As much of it as the server wants, like a string that is too long.
+            assert_eq!(peer.copyinstr(1, call.word(0), 1024), [b'x'; 1024]);
+            // To its end, where there is no access.
+            assert_eq!(peer.copyinstr(2, call.word(0), 1 << 20), b"\0");
+            peer.answer(call.header.reqno, 0, 3);
+        };
+        Case::new("open-readonly", script).only(RAW).outcomes(&[EFAULT])
+    };
 }
 
 /// ANONMMAP of so many bytes during a call that could need memory.

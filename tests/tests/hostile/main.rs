@@ -10,11 +10,14 @@ mod answers;
 mod banners;
 mod cuts;
 mod floods;
+mod footprint;
+mod forks;
 mod hangups;
 mod lengths;
 mod lent;
 mod order;
 mod raise;
+mod reconnects;
 mod silence;
 mod types;
 

@@ -5,15 +5,6 @@ use rumpclient_tests::hostile::{Case, Peer, Way};
 
 use super::RUST;
 
-/// The host's numbers of signals that end a program.
-mod host {
-    pub(super) const SIGHUP: i32 = 1;
-    pub(super) const SIGKILL: i32 = 9;
-    pub(super) const SIGUSR1: i32 = 10;
-    pub(super) const SIGTERM: i32 = 15;
-    pub(super) const SIGSYS: i32 = 31;
-}
-
 /// Raises signals before answering a call, and once more before answering another.
 fn raise(
     program: &'static str,
@@ -35,6 +26,52 @@ fn raise(
     Case::new(program, script)
 }
 
+/// What a program that handles no signals does about one of the host's.
+enum Default {
+    Ignore,
+    Stop,
+    End,
+}
+
+fn default_of(signal: i32) -> Default {
+    match signal {
+        libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH => Default::Ignore,
+        // Rust's runtime has it ignored.
+        libc::SIGPIPE => Default::Ignore,
+        libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => Default::Stop,
+        _ => Default::End,
+    }
+}
+
+/// Raises this one alone, during each of two calls: Rust's runtime takes the first SIGBUS or SIGSEGV
+/// for a fault of the stack that is going to come again.
+fn raise_alone(signal: u32) -> Case {
+    let host = rumpclient::netbsd::signal::to_host(signal as i32);
+    let default = host.map_or(Default::Ignore, default_of);
+    let stops = matches!(default, Default::Stop);
+    let script = move |peer: &mut Peer| {
+        peer.greet();
+        for _ in 0..2 {
+            let Some(call) = peer.read_frame() else { return };
+            peer.raise(signal);
+            if stops {
+                peer.wait_until_stopped();
+            }
+            peer.answer(call.header.reqno, 0, 0);
+        }
+    };
+    let case = Case::new("getpid getpid", script);
+    match (host, default) {
+        (Some(host), Default::End) => case.killed(host),
+        _ => case,
+    }
+}
+
+/// As [`raise_alone`], for each number there is and a few that are none.
+fn each() -> impl Iterator<Item = Case> {
+    (0..=66).map(raise_alone)
+}
+
 hostile! {
     raise_0: raise("getpid getpid", [0].into_iter());
     raise_64: raise("getpid getpid", [64].into_iter());
@@ -44,18 +81,18 @@ hostile! {
     raise_2_to_the_31: raise("getpid getpid", [1 << 31].into_iter());
 
     /// By default the server can do what a kernel can.
-    raise_1_hangup: raise("getpid getpid", [1].into_iter()).killed(host::SIGHUP);
-    raise_9_kill: raise("getpid getpid", [9].into_iter()).killed(host::SIGKILL);
-    raise_15_terminate: raise("getpid getpid", [15].into_iter()).killed(host::SIGTERM);
+    raise_9_kill: raise("getpid getpid", [9].into_iter()).killed(libc::SIGKILL);
     /// By its name, not its number: 30 is SIGPWR on Linux.
-    raise_30_user: raise("getpid getpid", [30].into_iter()).killed(host::SIGUSR1);
-    raise_28_window_change: raise("getpid getpid", [28].into_iter());
+    raise_30_user: raise("getpid getpid", [30].into_iter()).killed(libc::SIGUSR1);
+    raise_of_each_number_does_what_the_signal_does: each().map(|case| case.only(&[Way::C]));
+    raise_of_each_number_but_one_does_what_the_signal_does:
+        each().enumerate().filter(|(signal, _)| *signal != 12).map(|(_, case)| case.only(RUST));
 
     /// A kernel raises it for calls that it has not: a Rust program hears ENOSYS instead.
     raise_12_system_call: raise("getpid getpid", [12].into_iter()).only(RUST);
     raise_12_system_call_in_c: raise("getpid getpid", [12].into_iter())
         .only(&[Way::C])
-        .killed(host::SIGSYS);
+        .killed(libc::SIGSYS);
 
     raise_of_every_number_to_a_program_that_takes_none:
         raise("getpid getpid raise=ignore", 0..=300).only(RUST);
