@@ -14,14 +14,19 @@ use crate::program::Program;
 
 /// Names NetBSD's library, built for this host.
 const REFERENCE: &str = "RUMPCLIENT_REFERENCE";
+/// Names where our library has been installed, to be tested in place of the one that cargo built.
+const PREFIX: &str = "RUMPCLIENT_PREFIX";
 
 /// Where a program finds `librumpclient.so.0`.
 #[derive(Clone, Debug)]
 pub struct Library(PathBuf);
 
 impl Library {
-    /// Ours, as cargo has built it for these tests.
+    /// Ours, as `RUMPCLIENT_PREFIX` has it, or as cargo has built it for these tests.
     pub fn ours() -> Self {
+        if let Some(prefix) = env::var_os(PREFIX) {
+            return Self(Path::new(&prefix).join("lib"));
+        }
         static PLACED: Mutex<bool> = Mutex::new(false);
         let built = target_folder().join("deps/librumpclient_sys.so");
         assert!(built.exists(), "{} is not there: build rumpclient-sys", built.display());
@@ -63,15 +68,24 @@ impl Library {
     /// failure. `None` where the host has none, which has been printed.
     pub fn memcheck(&self, program: impl AsRef<OsStr>, url: &str) -> Option<Command> {
         const VALGRIND: &str = "valgrind";
-        let mut command = is_installed(VALGRIND).then(|| self.command(VALGRIND, url))?;
+        let mut command = is_present(VALGRIND).then(|| self.command(VALGRIND, url))?;
         command.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
         command.arg("--trace-children=yes").arg(program);
         Some(command)
     }
 }
 
+/// Where our library has been installed, if `RUMPCLIENT_PREFIX` says so. `None` has printed why.
+pub fn installed() -> Option<PathBuf> {
+    let prefix = env::var_os(PREFIX);
+    if prefix.is_none() {
+        println!("skipped: {PREFIX} is not set, no installed library to look at");
+    }
+    prefix.map(PathBuf::from)
+}
+
 /// Whether the host has the program of this name. If not, this has printed so.
-fn is_installed(program: &str) -> bool {
+pub fn is_present(program: &str) -> bool {
     let asked = Command::new(program).arg("--version").output();
     let installed = asked.is_ok_and(|output| output.status.success());
     if !installed {
@@ -93,7 +107,7 @@ const FLAGS: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread
 impl Compiler {
     /// This compiler, if the host has it. `None` has printed so.
     pub fn present(self) -> Option<Self> {
-        is_installed(self.0).then_some(self)
+        is_present(self.0).then_some(self)
     }
 
     /// A command that compiles with our headers, every warning being an error.

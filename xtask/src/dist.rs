@@ -73,7 +73,8 @@ fn options(mut args: lexopt::Parser) -> Result<Option<Options>, Failure> {
 pub(crate) fn build() -> Result<Built, Failure> {
     let build = ["rustc", "--release", "--lib", "--package", PACKAGE, "--message-format=json"];
     let output = cargo::command(&build)
-        .args(["--config", "profile.release.strip='symbols'"])
+        // Without the third kind, for Rust programs, they can be optimised as a whole.
+        .arg("--crate-type=cdylib,staticlib")
         .args(["--", "--print=native-static-libs"])
         .stderr(Stdio::inherit())
         .output()?;
