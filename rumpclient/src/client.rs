@@ -244,8 +244,8 @@ impl Builder {
     /// connection which the program before has left; otherwise the server in `RUMP_SERVER`.
     ///
     /// Further variables go before this builder's settings: `RUMPCLIENT_HANDSHAKE_TIMEOUT` and
-    /// `RUMPCLIENT_CALL_TIMEOUT`, in seconds, 0 for no limit; and `RUMPCLIENT_PEER_UID`, which
-    /// counts where [`require_peer_uid`](Self::require_peer_uid) has not been said.
+    /// `RUMPCLIENT_CALL_TIMEOUT`, in seconds, 0 for no limit; `RUMPCLIENT_FRAME_CAP`, in bytes;
+    /// and `RUMPCLIENT_PEER_UID`, which counts where [`require_peer_uid`](Self::require_peer_uid) has not been said.
     ///
     /// # Errors
     /// As for [`Client::from_env`].

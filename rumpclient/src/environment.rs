@@ -6,12 +6,14 @@
 //! | `RUMP_SERVER` | the server's address |
 //! | `RUMPCLIENT_HANDSHAKE_TIMEOUT` | seconds for connecting and the handshake; 0: no limit |
 //! | `RUMPCLIENT_CALL_TIMEOUT` | seconds for each call; 0: no limit |
+//! | `RUMPCLIENT_FRAME_CAP` | bytes of the largest frame accepted from the server |
 //! | `RUMPCLIENT_PEER_UID` | the user who must run the server, unless the program requires one |
 //!
 //! A variable that cannot be understood is an error: a limit that silently does not hold is worse.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -23,6 +25,7 @@ use crate::sys;
 const SERVER: &str = "RUMP_SERVER";
 const HANDSHAKE_TIMEOUT: &str = "RUMPCLIENT_HANDSHAKE_TIMEOUT";
 const CALL_TIMEOUT: &str = "RUMPCLIENT_CALL_TIMEOUT";
+const FRAME_CAP: &str = "RUMPCLIENT_FRAME_CAP";
 const PEER_UID: &str = "RUMPCLIENT_PEER_UID";
 
 /// The server's address.
@@ -53,7 +56,10 @@ pub(crate) fn apply(
     if let Some(limit) = read(&lookup, CALL_TIMEOUT, SECONDS, seconds)? {
         settings.call_timeout = limit;
     }
-    let uid = read(&lookup, PEER_UID, "a user id", uid)?;
+    if let Some(cap) = read(&lookup, FRAME_CAP, "a number of bytes", number)? {
+        settings.frame_cap = cap;
+    }
+    let uid = read(&lookup, PEER_UID, "a user id", number)?;
     settings.peer_uid = settings.peer_uid.or(uid);
     Ok(())
 }
@@ -81,7 +87,7 @@ fn seconds(text: &OsStr) -> Option<Option<Duration>> {
     Some((!limit.is_zero()).then_some(limit))
 }
 
-fn uid(text: &OsStr) -> Option<u32> {
+fn number<T: FromStr>(text: &OsStr) -> Option<T> {
     let digits = text.as_bytes().iter().all(u8::is_ascii_digit);
     text.to_str()?.parse().ok().filter(|_| digits)
 }
@@ -118,7 +124,7 @@ mod tests {
 
     #[test]
     fn users_are_numbers() {
-        let parse = |text: &str| uid(OsStr::new(text));
+        let parse = |text: &str| number::<u32>(OsStr::new(text));
         assert_eq!(parse("0"), Some(0));
         assert_eq!(parse("4294967295"), Some(u32::MAX));
         for bad in ["", "-1", "+1", "root", "0x0", "4294967296", "1 "] {

@@ -1,5 +1,10 @@
 //! What a test can see of its own process.
 
+/// The user who runs this process.
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// How many descriptors this process has open.
 pub fn open_descriptors() -> usize {
     let listing = std::fs::read_dir("/proc/self/fd").expect("a process can list its descriptors");

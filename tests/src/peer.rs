@@ -50,6 +50,11 @@ pub fn serve<S: Send + 'static, C>(
 pub struct Listener(UnixListener);
 
 impl Listener {
+    /// The socket.
+    pub fn socket(&self) -> &UnixListener {
+        &self.0
+    }
+
     /// Waits for the next client.
     ///
     /// # Panics

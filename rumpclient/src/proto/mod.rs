@@ -90,7 +90,8 @@ impl fmt::Display for ProtocolError {
             Self::FrameTooLong { len, cap } => write!(
                 f,
                 "the server sent a frame of {len} bytes, more than the cap of {cap} bytes; \
-                 raise it with Builder::frame_cap if the server is to be trusted with more"
+                 raise it with Builder::frame_cap or RUMPCLIENT_FRAME_CAP if the server is to be \
+                 trusted with more"
             ),
             Self::UnknownClass(class) => {
                 write!(f, "the server sent a frame of unknown class {class}")

@@ -133,6 +133,9 @@ impl Numbers {
         if let Some(cap) = settings.frame_cap {
             builder = builder.frame_cap(cap);
         }
+        if let Some(uid) = settings.peer_uid {
+            builder = builder.require_peer_uid(uid);
+        }
         builder = match settings.raise {
             Raise::Default => builder,
             Raise::Ignore => builder.raise(RaisePolicy::Deliver(SignalSet::none())),
@@ -293,14 +296,16 @@ type CookieEnd = unsafe extern "C" fn(*mut c_void);
 
 impl Library {
     fn connect(settings: &Settings) -> Result<Self, String> {
-        let seconds = LIMIT.as_secs_f64().to_string();
-        for (variable, wanted) in [
-            ("RUMPCLIENT_HANDSHAKE_TIMEOUT", settings.handshake_limit),
-            ("RUMPCLIENT_CALL_TIMEOUT", settings.call_limit),
+        let seconds = |wanted: bool| wanted.then(|| LIMIT.as_secs_f64().to_string());
+        for (variable, value) in [
+            ("RUMPCLIENT_HANDSHAKE_TIMEOUT", seconds(settings.handshake_limit)),
+            ("RUMPCLIENT_CALL_TIMEOUT", seconds(settings.call_limit)),
+            ("RUMPCLIENT_FRAME_CAP", settings.frame_cap.map(|cap| cap.to_string())),
+            ("RUMPCLIENT_PEER_UID", settings.peer_uid.map(|uid| uid.to_string())),
         ] {
-            if wanted {
+            if let Some(value) = value {
                 // SAFETY: the program has no other thread yet.
-                unsafe { env::set_var(variable, &seconds) };
+                unsafe { env::set_var(variable, value) };
             }
         }
         let library = Self::load();

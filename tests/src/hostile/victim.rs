@@ -8,6 +8,7 @@
 //! | `handshake-limit`, `call-limit` | the time limit is [`LIMIT`](super::LIMIT) |
 //! | `strict` | calls lend only what is known |
 //! | `frame-cap=N` | frames have at most `N` bytes |
+//! | `peer-uid=own`, `peer-uid=other` | the server must be run by this user, or by another |
 //! | `large=N` | there is a secret of `N` bytes without a NUL |
 //! | `raise=ignore`, `raise=count` | what to do with signals from the server |
 //! | `retry=once`, `retry=N` | a lost server is looked for once, or for `N` seconds |
@@ -58,6 +59,7 @@ pub(super) struct Settings {
     pub(super) call_limit: bool,
     pub(super) strict: bool,
     pub(super) frame_cap: Option<usize>,
+    pub(super) peer_uid: Option<u32>,
     pub(super) raise: Raise,
     pub(super) retry: Option<Retry>,
     large: usize,
@@ -79,6 +81,8 @@ impl Settings {
             ("call-limit", _) => self.call_limit = true,
             ("strict", _) => self.strict = true,
             ("frame-cap", _) => self.frame_cap = Some(number() as usize),
+            ("peer-uid", "own") => self.peer_uid = Some(host::user()),
+            ("peer-uid", "other") => self.peer_uid = Some(host::user() + 1),
             ("large", _) => self.large = number() as usize,
             ("raise", "ignore") => self.raise = Raise::Ignore,
             ("raise", "count") => self.raise = Raise::Count,

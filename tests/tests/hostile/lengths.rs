@@ -8,7 +8,7 @@ use rumpclient_tests::hostile;
 use rumpclient_tests::hostile::{BUFFER, Case, LENT, Outcome, Peer};
 use rumpclient_tests::peer::{good_banner, words};
 
-use super::{EFAULT, RUST};
+use super::EFAULT;
 
 const CAP: u64 = rumpclient::proto::DEFAULT_FRAME_CAP as u64;
 
@@ -62,7 +62,16 @@ hostile! {
             let call = peer.greet_and_wait();
             peer.copyout(call.word(1), &[1; 128]);
         };
-        Case::new("read frame-cap=100", script).only(RUST).lost("FrameTooLong { len: 168, cap: 100 }")
+        Case::new("read frame-cap=100", script).lost("FrameTooLong { len: 168, cap: 100 }")
+    };
+
+    a_copyin_above_the_programs_own_cap: {
+        let script = |peer: &mut Peer| {
+            let call = peer.greet_and_wait();
+            assert_eq!(peer.copyin(1, call.word(1), 76), b"lent".repeat(19));
+            peer.ask_copyin(2, call.word(1), 77);
+        };
+        Case::new("write frame-cap=100", script).lost("CopyTooLong { len: 77, cap: 100 }")
     };
 }
 

@@ -20,6 +20,7 @@ mod raise;
 mod reconnects;
 mod silence;
 mod types;
+mod users;
 
 use rumpclient::Errno;
 use rumpclient_tests::hostile::{Outcome, Way};
