@@ -30,6 +30,14 @@ on_every_kernel! {
 }
 
 #[test]
+fn a_connection_that_cannot_tell_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("tcp://{}", listener.local_addr().unwrap());
+    let error = Client::builder().require_peer_uid(user()).connect(url).unwrap_err();
+    assert!(matches!(error, Error::Peer { found: None, .. }), "{error}");
+}
+
+#[test]
 fn a_lost_server_is_not_replaced_by_another_users() {
     if user() != 0 {
         println!("skipped: only root can be two users");

@@ -15,6 +15,7 @@ mod forks;
 mod hangups;
 mod lengths;
 mod lent;
+mod memcheck;
 mod order;
 mod raise;
 mod reconnects;
