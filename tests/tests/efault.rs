@@ -18,6 +18,23 @@ const LEFT_OUT: [(&str, &str); 2] = [
     ("extattrctl", "panics NetBSD's kernel, by a lock it forgets, when its arguments are good"),
 ];
 
+/// Pointers at which a kernel does not look, or not every kernel, when the other arguments are as
+/// they are here: any other that is bad, and not null, must make its call fail.
+const UNUSED: [(&str, &str); 12] = [
+    ("__sysctl", "newv"),
+    ("compat_50_pollts", "mask"),
+    ("compat_50_pselect", "mask"),
+    ("compat_90_getvfsstat", "buf"),
+    ("getgroups", "gidset"),
+    ("getvfsstat", "buf"),
+    ("pollts", "mask"),
+    ("pselect", "mask"),
+    ("recvfrom", "from"),
+    ("settimeofday", "tzp"),
+    ("utrace", "addr"),
+    ("utrace", "label"),
+];
+
 /// A string for every argument that takes one.
 const PATH: &CStr = c"/tmp/efault";
 
@@ -156,7 +173,7 @@ fn is_length(call: &Syscall, index: usize) -> bool {
     call.args.iter().any(is_its)
 }
 
-/// What is open for calls to work on.
+/// What is open for calls to work on, each at its start.
 struct Descriptors {
     file: u64,
     folder: u64,
@@ -184,6 +201,12 @@ impl Descriptors {
         }
     }
 
+    fn rewind(&self, client: &Client) {
+        for fd in [self.file, self.folder] {
+            client.rump_sys_lseek(fd as i32, 0, netbsd::SEEK_SET).unwrap();
+        }
+    }
+
     /// A value for an argument that is no pointer: one by which the call gets as far as its
     /// pointers.
     fn value(&self, call: &Syscall, index: usize) -> u64 {
@@ -203,6 +226,9 @@ impl Descriptors {
             ("fd" | "fdes", name) if name.contains("kevent") => self.kqueue,
             ("fd", "getdents") => self.folder,
             ("s" | "fdes", _) => self.socket,
+            ("fd" | "fd1" | "fd2" | "fromfd" | "tofd", name) if name.ends_with("at") => self.folder,
+            ("domain", _) => netbsd::AF_LOCAL as u64,
+            ("type", _) => netbsd::SOCK_STREAM as u64,
             ("fd" | "fd1" | "fd2" | "fildes" | "fromfd" | "tofd", _) => self.file,
             _ => counts.map_or(0, |count| count as u64),
         }
@@ -212,9 +238,12 @@ impl Descriptors {
 fn make(
     client: &Client,
     call: &Syscall,
-    (memory, open): (&Memory, &Descriptors),
+    open: &Descriptors,
     bad: (usize, Bad),
 ) -> Result<isize, Errno> {
+    // Afresh: the call before may have written to it.
+    let memory = Memory::new();
+    open.rewind(client);
     let mut raw = RawCall::new(call.name);
     for (index, arg) in call.args.iter().enumerate() {
         let value = match arg.lend {
@@ -235,17 +264,19 @@ on_every_kernel! {
             // Calls that a release has dropped raise SIGSYS, bad pipes SIGPIPE.
             .raise(RaisePolicy::Deliver(SignalSet::none()));
         let client = kernel.client_with(builder);
-        let (memory, open) = (Memory::new(), Descriptors::open(&client));
+        let open = Descriptors::open(&client);
         let (mut tried, mut faults, mut other) = (0, 0, Vec::new());
         let calls = table::SYSCALLS.iter().filter(|call| LEFT_OUT.iter().all(|(name, _)| *name != call.name));
         for call in calls {
             for (index, arg) in call.args.iter().enumerate().filter(|(_, arg)| is_pointer(arg.lend)) {
                 for way in Bad::ways(call, arg) {
-                    let result = make(&client, call, (&memory, &open), (index, way));
+                    let result = make(&client, call, &open, (index, way));
                     let what = format!("{}({}: {way:?})", call.name, arg.name);
                     assert_ne!(result, Err(Errno::ETIMEDOUT), "{what} hangs");
                     assert_ne!(result, Err(Errno::LINK_LOST), "{what}: {:?}", client.link_error());
                     assert!(client.rump_sys_getpid().is_ok(), "{what} leaves the client unusable");
+                    let may_work = way == Bad::Null || UNUSED.contains(&(call.name, arg.name));
+                    assert!(may_work || result.is_err(), "{what} works: {result:?}");
                     tried += 1;
                     match result {
                         Err(Errno::EFAULT) => faults += 1,
@@ -256,6 +287,6 @@ on_every_kernel! {
         }
         println!("{tried} bad pointers, {faults} times EFAULT; otherwise:\n{}", other.join("\n"));
         // A kernel has not every call, and looks at other things first.
-        assert!(faults * 3 > tried, "{faults} of {tried}");
+        assert!(faults * 2 > tried, "{faults} of {tried}");
     }
 }
