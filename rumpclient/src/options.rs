@@ -63,22 +63,25 @@ fn within(limit: Option<Duration>) -> Option<Instant> {
 /// `rumpclient_setconnretry()` of `rumpclient(3)` sets it.
 ///
 /// After a reconnect the process in the kernel is a new one: descriptors and all other state of
-/// the old one are gone. A call is sent again only if the lost kernel cannot have seen it; any
-/// other fails with [`Errno::LINK_LOST`](netbsd::Errno::LINK_LOST), also when the reconnect
-/// succeeds, since it may have been carried out.
+/// the old one are gone. A call is made again on the new kernel if the lost one cannot have seen
+/// it, or if it only asks: for the ids of the process and its user, for clocks, for limits, or for
+/// a `sysctl(3)` value without setting one. Any other fails with
+/// [`Errno::LINK_LOST`](netbsd::Errno::LINK_LOST), also when the reconnect succeeds, since it may
+/// have been carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RetryPolicy {
     /// No reconnection: this call and all later ones fail.
     #[default]
     Never,
-    /// Try for this long, then fail.
+    /// Try for this long, then fail. The next call gets as much time again.
     For(Duration),
     /// Try until it works.
     Forever,
-    /// Try exactly once.
+    /// Try exactly once for each call.
     Once,
-    /// End the program with `exit(3)`, status 1.
+    /// End the program with `exit(3)`, status 1. Calls that exit handlers make fail; calls of other
+    /// threads do not return before the end, unless it takes longer than 5 seconds.
     Die,
 }
 

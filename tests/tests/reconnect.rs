@@ -159,6 +159,8 @@ on_every_mortal_kernel! {
         program.expect("ready");
         kernel.kill();
         program.expect("on exit: true");
+        // It would rather have seen the end, but the program waits for it.
+        program.expect("the other: true");
         assert_eq!(program.wait(), Ending::Exited(1));
     }
 

@@ -5,18 +5,20 @@
 //! out. A session's own locks are not taken under it. A forked child does not take it: the session
 //! is asked first whose it is, and again wherever signals were let in.
 
+mod search;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::client::open_session;
 use crate::options::{LinkEvent, RetryPolicy, Settings};
 use crate::process::lease::{Lease, Leases};
 use crate::proto::address::Address;
 use crate::session::{Failure, Session};
 use crate::sys::{Parker, SignalsBlocked, Thread};
+use search::{Outcome, Search};
 
 /// A client's connection, over reconnects.
 pub(crate) struct Link {
@@ -38,22 +40,14 @@ struct Repair {
     repairer: Option<Thread>,
     /// Threads that wait for the outcome, and the repairer when it pauses.
     waiting: Vec<Arc<Parker>>,
+    /// The program is ending for want of a kernel; until when other threads' calls wait for that.
+    dying: Option<Instant>,
     /// How many repairs have been given up.
     given_up: u64,
     /// The observer has heard that this generation is lost.
     lost: u64,
     /// The observer has heard of this generation.
     regained: u64,
-}
-
-/// Pauses between attempts: they double from the first to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
-
-/// How a thread's part in a repair ended.
-enum Outcome {
-    Repaired,
-    GivenUp,
 }
 
 impl Link {
@@ -68,6 +62,7 @@ impl Link {
             policy,
             repairer: None,
             waiting: Vec::new(),
+            dying: None,
             given_up: 0,
             lost: 0,
             regained: 1,
@@ -141,8 +136,7 @@ impl Link {
             let session = self.current.load_full();
             match f(&session) {
                 Err(Failure::Lost { sent }) => {
-                    let outcome = self.repair(generation, &session, deadline)?;
-                    match outcome {
+                    match Search::new(self, generation, &session, deadline).run()? {
                         Outcome::Repaired if !sent => {}
                         _ => return Err(Failure::Lost { sent }),
                     }
@@ -156,126 +150,6 @@ impl Link {
         self.repair.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the lost session of `generation`, or waits while another thread does.
-    fn repair(
-        &self,
-        generation: u64,
-        lost: &Session,
-        deadline: Option<Instant>,
-    ) -> Result<Outcome, Failure> {
-        let mut signals = SignalsBlocked::new();
-        self.announce_loss(generation, lost, &mut signals);
-        lost.check_process()?;
-        let given_up = self.lock_repair().given_up;
-        let (parker, me) = (Arc::new(Parker::default()), Thread::current());
-        loop {
-            let mut repair = self.lock_repair();
-            if self.generation() != generation {
-                return Ok(Outcome::Repaired);
-            }
-            if repair.given_up != given_up || repair.policy == RetryPolicy::Never {
-                return Ok(Outcome::GivenUp);
-            }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Err(Failure::TimedOut);
-            }
-            if repair.repairer.is_some_and(|repairer| repairer != me) {
-                self.sleep(repair, &parker, lost, &mut signals, deadline)?;
-                continue;
-            }
-            // The repairer may be this thread itself, below a signal handler that has made this
-            // call. It cannot go on before the handler returns, so the handler's call repairs.
-            let below = repair.repairer.replace(me);
-            drop(repair);
-            let outcome = self.attempt_all(generation, lost, &parker, &mut signals, deadline);
-            lost.check_process()?;
-            let mut repair = self.lock_repair();
-            repair.repairer = below;
-            if matches!(outcome, Ok(Outcome::GivenUp)) {
-                repair.given_up += 1;
-            }
-            repair.wake_all();
-            drop(repair);
-            if matches!(outcome, Ok(Outcome::Repaired)) {
-                self.announce_regain(&mut signals);
-            }
-            return outcome;
-        }
-    }
-
-    /// Sleeps until something about the repair changes, or until `until`; signals are let in.
-    fn sleep(
-        &self,
-        mut repair: MutexGuard<'_, Repair>,
-        parker: &Arc<Parker>,
-        lost: &Session,
-        signals: &mut SignalsBlocked,
-        until: Option<Instant>,
-    ) -> Result<(), Failure> {
-        // Under the lock: whoever has news sets it after this.
-        parker.reset();
-        repair.waiting.push(Arc::clone(parker));
-        drop(repair);
-        signals.unblocked(|| {
-            // In the child of a handler that forked, nobody would wake it.
-            if lost.check_process().is_ok() {
-                parker.park(until);
-            }
-        });
-        lost.check_process()?;
-        self.lock_repair().waiting.retain(|other| !Arc::ptr_eq(other, parker));
-        Ok(())
-    }
-
-    /// The repairer's work: attempts and pauses, as long as the policy of the moment says.
-    fn attempt_all(
-        &self,
-        generation: u64,
-        lost: &Session,
-        parker: &Arc<Parker>,
-        signals: &mut SignalsBlocked,
-        deadline: Option<Instant>,
-    ) -> Result<Outcome, Failure> {
-        let (began, mut pause, mut attempts) = (Instant::now(), FIRST_PAUSE, 0);
-        loop {
-            let policy = self.lock_repair().policy;
-            let limit = match policy {
-                RetryPolicy::Never => return Ok(Outcome::GivenUp),
-                RetryPolicy::Die => self.die(signals),
-                RetryPolicy::Once if attempts > 0 => return Ok(Outcome::GivenUp),
-                RetryPolicy::For(limit) if attempts > 0 && began.elapsed() >= limit => {
-                    return Ok(Outcome::GivenUp);
-                }
-                RetryPolicy::For(limit) => began.checked_add(limit),
-                RetryPolicy::Once | RetryPolicy::Forever => None,
-            };
-            let until = [limit, deadline].into_iter().flatten().min();
-            let attempt = || open_session(&self.address, &self.settings, until);
-            let session = signals.unblocked(attempt);
-            lost.check_process()?;
-            if let Ok(session) = session {
-                self.install(generation, session);
-            }
-            if self.generation() != generation {
-                return Ok(Outcome::Repaired);
-            }
-            attempts += 1;
-            if policy == RetryPolicy::Once {
-                continue;
-            }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Err(Failure::TimedOut);
-            }
-            let wake_at = [Some(Instant::now() + pause), until].into_iter().flatten().min();
-            let repair = self.lock_repair();
-            if repair.policy != policy {
-                continue;
-            }
-            self.sleep(repair, parker, lost, signals, wake_at)?;
-            pause = (pause * 2).min(LAST_PAUSE);
-        }
-    }
-
     /// Makes `session` the successor of the lost one of `generation`, unless a call in a signal
     /// handler on top of the attempt has been quicker.
     fn install(&self, generation: u64, session: Arc<Session>) {
@@ -285,15 +159,6 @@ impl Link {
             self.current.store(session);
             self.generation.store(generation + 1, Ordering::Release);
         }
-    }
-
-    /// Ends the program. Calls that its exit handlers make, and other threads meanwhile, fail.
-    fn die(&self, signals: &mut SignalsBlocked) -> ! {
-        let mut repair = self.lock_repair();
-        repair.policy = RetryPolicy::Never;
-        repair.wake_all();
-        drop(repair);
-        signals.unblocked(|| std::process::exit(1))
     }
 
     /// Tells the observer once that this generation's kernel is gone.

@@ -23,21 +23,33 @@ pub(crate) const SCENARIOS: [Scenario; 3] = [
 /// The client of a signal or exit handler.
 static CLIENT: OnceLock<Client> = OnceLock::new();
 
-/// Makes a client that exits when the kernel is lost, with a call of its own on the way out.
+/// What the threads' calls have returned with when the kernel was lost.
+static RETURNED: OnceLock<Errno> = OnceLock::new();
+
+/// Makes a client that exits when the kernel is lost, with two threads in a call: one of them ends
+/// the program, with a call of its own on the way out, and waits for the other to return.
 fn die(_: &[String]) {
     extern "C" fn on_exit() {
+        assert_eq!(RETURNED.get(), None, "a call returned before the end");
         let client = CLIENT.get().expect("the client was made before the handler");
         println!("on exit: {:?}", client.rump_sys_getpid() == Err(Errno::LINK_LOST));
+        println!("the other: {:?}", *RETURNED.wait() == Errno::LINK_LOST);
     }
     let client = Client::builder().retry(RetryPolicy::Die).from_env().unwrap();
     let client = CLIENT.get_or_init(|| client);
     // SAFETY: the handler neither unwinds nor returns to anything that is gone.
     assert_eq!(unsafe { nix::libc::atexit(on_exit) }, 0);
     let [read, _] = client.rump_sys_pipe().unwrap();
-    thread::spawn(move || client.rump_sys_read(read, &mut [0]));
+    let wait = move || {
+        let result = client.rump_sys_read(read, &mut [0]);
+        RETURNED.set(result.unwrap_err()).unwrap();
+        loop {
+            thread::park();
+        }
+    };
+    thread::spawn(wait);
     println!("ready");
-    let result = client.rump_sys_read(read, &mut [0]);
-    unreachable!("the program goes on without its kernel: {result:?}");
+    wait()
 }
 
 /// Threads that make calls while the kernel is killed and started again, which the test does each
