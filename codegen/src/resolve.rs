@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Diagnostics, quoted};
 use crate::lending::{Annotations, ArgNote, CallNote, Dir, ExtentNote, Form, ResultNote};
 use crate::model::{Call, Param, Table};
+use crate::source::Span;
 use crate::types::{Scalar, Shape, Target, Type, Types};
 
 /// The RUMP calls of a table with all that is known about them.
@@ -211,10 +212,7 @@ struct Resolver<'t, 'a> {
 impl<'t> Resolver<'t, '_> {
     fn call(&mut self, name: String, call: &'t Call) -> Option<RumpCall<'t>> {
         let note = self.annotations.of(call.real_name(), &name);
-        let returns = self.types.resolve(&call.returns);
-        if returns.is_none() {
-            self.unknown_type(call.returns_span, &call.returns);
-        }
+        let returns = self.type_of(&name, &call.returns, call.returns_span);
         let idents = idents(&call.params);
         let mut slots: Vec<Slot<'t>> = call
             .params
@@ -238,15 +236,16 @@ impl<'t> Resolver<'t, '_> {
         param: &'t Param,
         ident: String,
     ) -> Option<Slot<'t>> {
-        let Some(ty) = self.types.resolve(&param.c_type).filter(|ty| ty.shape != Shape::Void)
-        else {
+        let ty = self.type_of(name, &param.c_type, param.span)?;
+        if ty.shape == Shape::Void {
             self.unknown_type(param.span, &param.c_type);
             return None;
-        };
+        }
         let arg_note = note.args.get(&param.name);
         let lend = match (arg_note, &ty.shape) {
             _ if param.is_pad() => Lend::Pad,
             (_, Shape::Scalar(_) | Shape::Void) => Lend::Value,
+            _ if !ty.known => Lend::Opaque,
             (Some(arg_note), Shape::Pointer { target, .. }) => {
                 self.annotated(call, name, arg_note, param, target)
             }
@@ -259,6 +258,30 @@ impl<'t> Resolver<'t, '_> {
         };
         let nullable = arg_note.is_some_and(|note| note.nullable);
         Some(Slot { param, ty, ident, lend, nullable, counts: None })
+    }
+
+    /// What a type means; for one that is not known, what may be assumed of it, which is said.
+    fn type_of(&mut self, name: &str, c_type: &str, span: Span) -> Option<Type> {
+        if let Some(ty) = self.types.resolve(c_type) {
+            return Some(ty);
+        }
+        let Some(ty) = self.types.assume(c_type) else {
+            self.unknown_type(span, c_type);
+            return None;
+        };
+        let what = match ty.shape {
+            Shape::Pointer { .. } => "opaque memory",
+            _ => "one register",
+        };
+        self.notes.push(format!(
+            "{}:{}:{}: note: {} of {} is unknown, taken for {what}; add it to types.rs",
+            self.table.source.name(),
+            span.at.line,
+            span.at.column,
+            quoted(c_type),
+            quoted(name),
+        ));
+        Some(ty)
     }
 
     /// Ties each length to the memory that it measures. A length measures one piece of memory, and
@@ -373,7 +396,7 @@ impl<'t> Resolver<'t, '_> {
         ));
     }
 
-    fn unknown_type(&mut self, span: crate::source::Span, c_type: &str) {
+    fn unknown_type(&mut self, span: Span, c_type: &str) {
         let found = format!("the unknown type {}", quoted(c_type));
         let error = self.table.source.error(span, found, "a type that the generator knows");
         self.errors.push(error.with_help("codegen/src/types.rs is where its size and sign belong"));
@@ -497,17 +520,27 @@ mod tests {
     }
 
     #[test]
-    fn unknown_types_are_errors_and_name_the_place_to_put_them() {
+    fn unknown_types_get_a_safe_default_and_are_told() {
+        let expected = [
+            "t:2:25: note: `some_t` of `x` is unknown, taken for one register; add it to types.rs",
+            "t:2:35: note: `other_t *` of `x` is unknown, taken for opaque memory; add it to types.rs",
+            "t:2:47: note: `short` of `x` is unknown, taken for one register; add it to types.rs",
+        ];
+        assert_eq!(notes("some_t a, other_t *b, short c", "x(b: in)"), expected);
+    }
+
+    #[test]
+    fn what_no_register_holds_is_an_error_and_names_the_place_to_put_it() {
         let errors = errors(
-            "id\n0 STD RUMP { nobody_t|sys||x(other_t *a, struct stat b); }\n\
-             1 STD { nobody_t|sys||y(void); }\n",
+            "id\n0 STD RUMP { nobody|sys||x(void a, struct stat b); }\n\
+             1 STD { nobody|sys||y(void); }\n",
         );
         let found: Vec<_> = errors.iter().map(|error| error.found.as_str()).collect();
         assert_eq!(
             found,
             [
-                "the unknown type `nobody_t`",
-                "the unknown type `other_t *`",
+                "the unknown type `nobody`",
+                "the unknown type `void`",
                 "the unknown type `struct stat`",
             ]
         );

@@ -72,6 +72,10 @@ const SCALARS: &[Scalar] = &[
     int( "acl_type_t",    4, 4, "i32"),
 ];
 
+/// What a number of unknown type is taken for: it fills its register, whose low end holds what the
+/// kernel reads of it, whatever its size. Only 64-bit ones on 32-bit machines would need two.
+static REGISTER: Scalar = int("long", 8, 4, "isize");
+
 /// A struct, or a typedef of one, whose layout `rumpclient::netbsd` knows under the same name.
 #[derive(Debug, PartialEq, Eq)]
 struct Struct {
@@ -126,9 +130,6 @@ const UNCOMPAT: &[(&str, &str)] = &[
     ("struct kevent100", "struct kevent"),
 ];
 
-/// Pointers to pointers that a type may have; the tables have two.
-const MAX_POINTERS: usize = 3;
-
 /// What the C types of one table mean.
 #[derive(Debug)]
 pub struct Types {
@@ -141,6 +142,11 @@ pub struct Types {
 pub struct Type {
     /// As the table spells it.
     pub c: String,
+    /// As the C interface spells it: old structs under their plain names, and what only the table
+    /// knows as `long` or `void *`.
+    pub header: String,
+    /// Whether the type is in the tables above.
+    pub known: bool,
     /// The same in Rust, with the names of `core::ffi` and `rumpclient::netbsd`.
     pub rust: String,
     /// What sort of type it is.
@@ -231,9 +237,6 @@ impl Types {
         if c.matches('*').count() > MAX_POINTER_LEVELS {
             return None;
         }
-        if c.matches('*').count() > MAX_POINTERS {
-            return None;
-        }
         let name = base(c);
         let mut levels = c.split('*');
         let mut constant = levels.next().is_some_and(is_const);
@@ -250,7 +253,25 @@ impl Types {
             shape = Some(Shape::Pointer { target, constant });
             constant = is_const(qualifiers);
         }
-        Some(Type { c: c.to_owned(), rust, shape: shape? })
+        Some(Type { c: c.to_owned(), header: uncompat(c), known: true, rust, shape: shape? })
+    }
+
+    /// The safe default for a type that nobody has told the generator of: a register for a number,
+    /// opaque memory behind a pointer. `None` for what no register holds.
+    pub fn assume(&self, c: &str) -> Option<Type> {
+        let name = base(c);
+        let is_name = name.ends_with("_t") || name.split(' ').all(is_builtin);
+        let (header, rust, shape) = match c.matches('*').count() {
+            _ if !is_name => return None,
+            0 => ("long", REGISTER.rust, Shape::Scalar(&REGISTER)),
+            1..=MAX_POINTER_LEVELS => {
+                let shape = Shape::Pointer { target: Target::Unknown, constant: false };
+                ("void *", "*mut c_void", shape)
+            }
+            _ => return None,
+        };
+        let (header, rust) = (header.to_owned(), rust.to_owned());
+        Some(Type { c: c.to_owned(), header, known: false, rust, shape })
     }
 
     /// A struct of known layout by its name without `struct`.
@@ -286,8 +307,13 @@ fn base(c: &str) -> &str {
     name.strip_suffix(" const").unwrap_or(name)
 }
 
-/// A type as the C interface spells it: old structs under their plain names.
-pub fn uncompat(c: &str) -> String {
+/// Words of C's own types.
+fn is_builtin(word: &str) -> bool {
+    ["unsigned", "signed", "char", "short", "int", "long"].contains(&word)
+}
+
+/// A type with old structs under their plain names.
+fn uncompat(c: &str) -> String {
     match UNCOMPAT.iter().find(|(old, _)| base(c) == *old) {
         Some((old, plain)) => c.replacen(old, plain, 1),
         None => c.to_owned(),

@@ -161,23 +161,23 @@ t:3:41: error: found `off_t` at an odd slot, expected a padding argument, `int P
 }
 
 #[test]
-fn an_unknown_c_type_is_an_error_where_rump_kernels_serve_the_call() {
+fn a_c_type_that_no_register_may_hold_is_an_error_where_rump_kernels_serve_the_call() {
     assert_entry(
-        "0 STD RUMP { whatnot_t|sys||x(struct x *p, nobody_t n); }",
+        "0 STD RUMP { whatever_|sys||x(struct x *p, nobody__ n); }",
         "\
-t:3:14: error: found the unknown type `whatnot_t`, expected a type that the generator knows
-  | 0 STD RUMP { whatnot_t|sys||x(struct x *p, nobody_t n); }
+t:3:14: error: found the unknown type `whatever_`, expected a type that the generator knows
+  | 0 STD RUMP { whatever_|sys||x(struct x *p, nobody__ n); }
   |              ^^^^^^^^^
   = codegen/src/types.rs is where its size and sign belong
-t:3:44: error: found the unknown type `nobody_t`, expected a type that the generator knows
-  | 0 STD RUMP { whatnot_t|sys||x(struct x *p, nobody_t n); }
+t:3:44: error: found the unknown type `nobody__`, expected a type that the generator knows
+  | 0 STD RUMP { whatever_|sys||x(struct x *p, nobody__ n); }
   |                                            ^^^^^^^^
   = codegen/src/types.rs is where its size and sign belong
 ",
     );
     assert_eq!(
         report(
-            "id\n%%\n0 STD { whatnot_t|sys||x(nobody_t n); }\n1 STD RUMP { int|sys||y(int a); }\n"
+            "id\n%%\n0 STD { whatever_|sys||x(nobody__ n); }\n1 STD RUMP { int|sys||y(int a); }\n"
         ),
         ""
     );
