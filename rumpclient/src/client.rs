@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::lend::{Lends, MemoryPolicy};
 use crate::marshal::Register;
 use crate::netbsd::Errno;
-use crate::options::{LinkEvent, Observer, RaisePolicy, RetryPolicy, Settings};
+use crate::options::{LinkEvent, Observer, RaisePolicy, RetryPolicy, Settings, within};
 use crate::process::exec;
 use crate::process::reconnect::Link;
 use crate::proto::address::Address;
@@ -35,6 +35,7 @@ use crate::transport::{self, PeerCredentials};
 #[derive(Clone)]
 pub struct Client {
     link: Arc<Link>,
+    call_timeout: Option<Duration>,
 }
 
 impl fmt::Debug for Client {
@@ -114,6 +115,21 @@ impl Client {
         self.link.set_retry(policy);
     }
 
+    /// The same process, with a time limit of their own for the calls that are made through what
+    /// this returns; `None` for any time. What a limit means stands at
+    /// [`Builder::call_timeout`].
+    ///
+    /// ```no_run
+    /// # fn read(kernel: rumpclient::Client, fd: i32) -> Result<usize, rumpclient::Errno> {
+    /// let limit = std::time::Duration::from_secs(2);
+    /// kernel.with_call_timeout(Some(limit)).rump_sys_read(fd, &mut [0; 512])
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_call_timeout(&self, limit: Option<Duration>) -> Self {
+        Self { link: Arc::clone(&self.link), call_timeout: limit }
+    }
+
     /// Ends the connection, and with it the process in the kernel, for all clones. For the C
     /// library, which cannot tell when other threads are done with theirs.
     #[doc(hidden)]
@@ -129,7 +145,8 @@ impl Client {
         retry: RetryPolicy,
         session: Arc<Session>,
     ) -> Self {
-        Self { link: Arc::new(Link::new(address, settings, retry, session)) }
+        let call_timeout = settings.call_timeout;
+        Self { link: Arc::new(Link::new(address, settings, retry, session)), call_timeout }
     }
 
     /// The connection.
@@ -142,6 +159,16 @@ impl Client {
         self.link.settings()
     }
 
+    /// How long each call may take.
+    pub(crate) fn call_timeout(&self) -> Option<Duration> {
+        self.call_timeout
+    }
+
+    /// When a call that is begun now must be over.
+    pub(crate) fn call_deadline(&self) -> Option<Instant> {
+        within(self.call_timeout)
+    }
+
     /// Runs a call, over a reconnect if the kernel is lost before it can have seen the call, or if
     /// that makes no difference.
     pub(crate) fn run(
@@ -150,7 +177,7 @@ impl Client {
         args: &[u8],
         lends: impl Fn() -> Lends,
     ) -> Result<[Register; 2], Errno> {
-        let deadline = self.link.settings().call_deadline();
+        let deadline = self.call_deadline();
         let attempt = |session: &Session| {
             session.syscall(number, args, lends(), deadline).map_err(|failure| match failure {
                 Failure::Lost { sent } => {
@@ -183,7 +210,8 @@ impl Builder {
         self
     }
 
-    /// How long each call may take; `None`, the default, for any time. A call that takes longer
+    /// How long each call may take; `None`, the default, for any time. Single calls get another
+    /// limit by [`Client::with_call_timeout`]. A call that takes longer
     /// fails with ETIMEDOUT. The kernel may still carry it out: what it sends for the call is
     /// discarded, and where it asks for the call's memory it gets zeros, since the protocol knows
     /// no refusal. A write that times out may therefore leave zeros in the file.

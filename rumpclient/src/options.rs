@@ -47,15 +47,11 @@ impl Settings {
     pub(crate) fn handshake_deadline(&self) -> Option<Instant> {
         within(self.handshake_timeout)
     }
-
-    /// When a call that is begun now must be over.
-    pub(crate) fn call_deadline(&self) -> Option<Instant> {
-        within(self.call_timeout)
-    }
 }
 
-/// A limit that is further off than the clock goes is none.
-fn within(limit: Option<Duration>) -> Option<Instant> {
+/// When something that is begun now must be over. A limit that is further off than the clock goes
+/// is none.
+pub(crate) fn within(limit: Option<Duration>) -> Option<Instant> {
     Instant::now().checked_add(limit?)
 }
 

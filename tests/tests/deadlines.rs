@@ -36,6 +36,20 @@ on_every_kernel! {
         assert!(client.link_error().is_none());
     }
 
+    fn a_single_call_may_have_a_limit_of_its_own(kernel) {
+        let client = kernel.client();
+        let [read, write] = client.rump_sys_pipe().unwrap();
+        let hasty = client.with_call_timeout(Some(LIMIT));
+        assert_eq!(hasty.rump_sys_read(read, &mut [0]), Err(Errno::ETIMEDOUT));
+        let pid = retry(|| hasty.rump_sys_getpid());
+        assert_eq!(client.rump_sys_getpid(), Ok(pid), "it is the same process");
+        let limited = kernel.client_with(limited());
+        let second = timespec { tv_sec: 1, tv_nsec: 0 };
+        assert_eq!(limited.rump_sys_nanosleep(&second, None), Err(Errno::ETIMEDOUT));
+        assert_eq!(limited.with_call_timeout(None).rump_sys_nanosleep(&second, None), Ok(()));
+        client.rump_sys_write(write, b"1").unwrap();
+    }
+
     fn limits_that_no_clock_reaches_are_none(kernel) {
         let builder = Client::builder().call_timeout(Some(Duration::MAX));
         let client = kernel.client_with(builder.handshake_timeout(Some(Duration::MAX)));
@@ -123,7 +137,7 @@ fn what_comes_late_touches_no_memory_and_nobody_else() {
         let client = limited().connect(url).unwrap();
         let result = client.rump_sys_read(3, &mut memory);
         given_up.send(()).unwrap();
-        (result, client.rump_sys_getpid())
+        (result, client.with_call_timeout(None).rump_sys_getpid())
     };
     let (answer, results) = converse(script, client);
     assert_eq!(results, (Err(Errno::ETIMEDOUT), Ok(9)));
@@ -163,7 +177,7 @@ fn a_call_that_was_never_sent_is_withdrawn() {
             assert_eq!(client.rump_sys_unlink(c"/file"), Err(Errno::ETIMEDOUT));
         });
         given_up.send(()).unwrap();
-        client.rump_sys_getpid()
+        client.with_call_timeout(None).rump_sys_getpid()
     };
     let ((data, next), result) = converse(script, client);
     assert_eq!(result, Ok(9));

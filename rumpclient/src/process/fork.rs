@@ -67,7 +67,7 @@ impl Client {
     /// [`Error::Kernel`] or [`Error::Refused`] by the kernel; the end of the connection otherwise.
     pub fn prefork(&self) -> Result<Prefork, Error> {
         let link = self.link();
-        let deadline = link.settings().call_deadline();
+        let deadline = self.call_deadline();
         let prefork = |session: &Session| session.prefork(deadline);
         let key = link.run(deadline, prefork).map_err(|failure| self.failure_error(failure))?;
         Ok(Prefork {
@@ -122,7 +122,7 @@ impl Client {
             Failure::Forked => Error::Forked,
             Failure::TimedOut => Error::TimedOut {
                 stage: Stage::Calls,
-                limit: self.settings().call_timeout.unwrap_or_default(),
+                limit: self.call_timeout().unwrap_or_default(),
             },
             Failure::Lost { .. } => Error::Closed { stage: Stage::Calls },
         }
