@@ -524,9 +524,11 @@ mod tests {
         let expected = [
             "t:2:25: note: `some_t` of `x` is unknown, taken for one register; add it to types.rs",
             "t:2:35: note: `other_t *` of `x` is unknown, taken for opaque memory; add it to types.rs",
-            "t:2:47: note: `short` of `x` is unknown, taken for one register; add it to types.rs",
+            "t:2:47: note: `volatile int *` of `x` is unknown, taken for opaque memory; add it to \
+             types.rs",
+            "t:2:64: note: `short` of `x` is unknown, taken for one register; add it to types.rs",
         ];
-        assert_eq!(notes("some_t a, other_t *b, short c", "x(b: in)"), expected);
+        assert_eq!(notes("some_t a, other_t *b, volatile int *v, short c", "x(b: in)"), expected);
     }
 
     #[test]

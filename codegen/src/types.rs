@@ -260,9 +260,8 @@ impl Types {
     /// opaque memory behind a pointer. `None` for what no register holds.
     pub fn assume(&self, c: &str) -> Option<Type> {
         let name = base(c);
-        let is_name = name.ends_with("_t") || name.split(' ').all(is_builtin);
         let (header, rust, shape) = match c.matches('*').count() {
-            _ if !is_name => return None,
+            0 if !name.ends_with("_t") && !name.split(' ').all(is_builtin) => return None,
             0 => ("long", REGISTER.rust, Shape::Scalar(&REGISTER)),
             1..=MAX_POINTER_LEVELS => {
                 let shape = Shape::Pointer { target: Target::Unknown, constant: false };
