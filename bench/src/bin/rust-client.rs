@@ -27,7 +27,7 @@ fn turn<'a>(work: &str, kernel: &'a Client) -> Option<Turn<'a>> {
 /// How long to go on.
 enum Span {
     Time(Duration),
-    Turns(usize),
+    Calls(u64),
 }
 
 fn main() -> ExitCode {
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 fn parse(args: &[String]) -> Option<(&str, Span, Option<ClockId>)> {
     let [work, span, pid] = args else { return None };
     let span = match span.strip_prefix("calls=") {
-        Some(turns) => Span::Turns(turns.parse().ok()?),
+        Some(calls) => Span::Calls(calls.parse().ok()?),
         None => Span::Time(Duration::from_millis(span.parse().ok()?)),
     };
     let server = match pid.parse().ok()? {
@@ -71,13 +71,13 @@ fn measure(calls: u64, mut turn: Box<dyn FnMut() + '_>, span: &Span, server: Opt
     let cpu_before = now(ClockId::CLOCK_PROCESS_CPUTIME_ID);
     let begin = now(ClockId::CLOCK_MONOTONIC);
     let mut last = begin;
-    let mut turns = 0;
+    let mut done = 0;
     while match span {
         Span::Time(time) => last - begin < *time,
-        Span::Turns(limit) => turns < *limit,
+        Span::Calls(limit) => done < *limit,
     } {
         turn();
-        turns += 1;
+        done += calls;
         let end = now(ClockId::CLOCK_MONOTONIC);
         if samples.len() < ROOM {
             samples.push(end - last);
@@ -90,8 +90,7 @@ fn measure(calls: u64, mut turn: Box<dyn FnMut() + '_>, span: &Span, server: Opt
     let percentile = |percent: usize| samples[samples.len() * percent / 100].as_nanos();
     let server = server.map_or("null".to_owned(), |time| time.as_nanos().to_string());
     println!(
-        r#"{{"calls": {}, "wall": {}, "client_cpu": {}, "server_cpu": {server}, "p50": {}, "p99": {}}}"#,
-        turns as u64 * calls,
+        r#"{{"calls": {done}, "wall": {}, "client_cpu": {}, "server_cpu": {server}, "p50": {}, "p99": {}}}"#,
         (last - begin).as_nanos(),
         cpu.as_nanos(),
         percentile(50),

@@ -3,7 +3,13 @@
 use std::fs;
 use std::thread;
 
-use rustix::system::uname;
+use rustix::system::{sysinfo, uname};
+
+/// What the host is busy with before anything is measured, as a load average.
+pub(super) fn load() -> f64 {
+    // In 65536ths.
+    sysinfo().loads[0] as f64 / f64::from(1 << 16)
+}
 
 /// Processor, number of CPUs, kernel.
 pub(super) fn description() -> String {

@@ -58,9 +58,10 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<ExitCode, Failure> {
     if rows.is_empty() {
         return Err("no row has such a name; see docs/performance.md".into());
     }
+    let load = machine::load();
     let choice = Choice::from_environment()?;
     let programs = Programs::build(&rows)?;
-    let mut report = Report::new(choice.name(), programs.reference.is_some());
+    let mut report = Report::new(load, choice.name(), programs.reference.is_some());
     output::report(&report.preamble())?;
     for &transport in &options.transports {
         if choice.transport().is_some_and(|only| only != transport) {

@@ -12,6 +12,7 @@ use super::rows::Row;
 
 pub(super) struct Report {
     machine: String,
+    load: f64,
     server: &'static str,
     compares: bool,
     pub(super) sections: Vec<Section>,
@@ -162,8 +163,8 @@ impl Section {
 }
 
 impl Report {
-    pub(super) fn new(server: &'static str, compares: bool) -> Self {
-        Self { machine: machine::description(), server, compares, sections: Vec::new() }
+    pub(super) fn new(load: f64, server: &'static str, compares: bool) -> Self {
+        Self { machine: machine::description(), load, server, compares, sections: Vec::new() }
     }
 
     pub(super) fn machine(&self) -> &str {
@@ -176,7 +177,12 @@ impl Report {
         } else {
             "Medians of rounds; RUMPCLIENT_REFERENCE is not set, so nothing to compare with"
         };
-        format!("{}, against {}.\n{compared}.\n", self.machine, self.server)
+        let noisy = if self.load > 1.0 {
+            format!("The load average was {:.1} before: the figures are noisy.\n", self.load)
+        } else {
+            String::new()
+        };
+        format!("{}, against {}.\n{compared}.\n{noisy}", self.machine, self.server)
     }
 
     /// A table in Markdown, with columns that line up.
@@ -221,6 +227,7 @@ impl Report {
         let sections: Vec<Json> = self.sections.iter().map(section_json).collect();
         let report = json!({
             "machine": self.machine,
+            "load": self.load,
             "server": self.server,
             "sections": sections,
         });

@@ -62,12 +62,13 @@ impl Row {
         Self { spin: Some("0"), ..self }
     }
 
-    /// How many calls are enough to count what one costs.
+    /// How many calls are enough to count what one costs; a quarter of them is a whole number of
+    /// batches.
     pub(super) fn counted_calls(&self) -> u64 {
         match self.work {
             "connect" | "fork" => 20,
             _ if self.bytes > 64 << 10 => 40,
-            _ => 400,
+            _ => 512,
         }
     }
 }
