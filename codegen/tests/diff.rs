@@ -36,6 +36,13 @@ fn equal_calls_are_no_difference() {
 }
 
 #[test]
+fn types_that_are_not_known_agree_with_their_like() {
+    assert_eq!(diff(&taking("novel_t a"), &taking("novel_t a")).changes, []);
+    let (impact, ..) = change(&taking("novel_t a"), &taking("other_t a"));
+    assert_eq!(impact, Impact::Breaking);
+}
+
+#[test]
 fn a_new_function() {
     assert_eq!(
         change("0 UNIMPL", "0 STD RUMP { ssize_t|sys||getrandom(void *buf, size_t n); }"),

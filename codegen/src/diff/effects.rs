@@ -41,8 +41,12 @@ impl<'a> Side<'a> {
         self.rust.get(&call.number).map_or("", String::as_str)
     }
 
-    fn params(&self, call: &Call) -> Vec<Option<Type>> {
-        call.params.iter().map(|param| self.types.resolve(&param.c_type)).collect()
+    fn params<'c>(&self, call: &'c Call) -> Vec<Known<'c>> {
+        call.params.iter().map(|param| self.known(&param.c_type)).collect()
+    }
+
+    fn known<'c>(&self, spelling: &'c str) -> Known<'c> {
+        self.types.resolve(spelling).ok_or(spelling)
     }
 }
 
@@ -134,8 +138,8 @@ impl<'a> Sides<'a> {
         if old.returns == new.returns {
             return None;
         }
-        let was = [self.old.types.resolve(&old.returns)];
-        let is = [self.new.types.resolve(&new.returns)];
+        let was = [self.old.known(&old.returns)];
+        let is = [self.new.known(&new.returns)];
         Some(if !alike(&was, &is, same_layout) {
             effect(Impact::Breaking, "callers get a result of another width")
         } else if !alike(&was, &is, same_type) {
@@ -187,10 +191,14 @@ fn constant(old: &Call, new: &Call) -> Option<Effect> {
     (was != is).then(|| effect(Impact::Source, format!("the constant {was} is {is} now")))
 }
 
-/// Whether two lists of types agree, one by one. Types that are not known never do.
-fn alike(one: &[Option<Type>], other: &[Option<Type>], same: fn(&Shape, &Shape) -> bool) -> bool {
-    let same = |pair: (&Option<Type>, &Option<Type>)| match pair {
-        (Some(one), Some(other)) => same(&one.shape, &other.shape),
+/// A type, or how one is spelled that is not known.
+type Known<'c> = Result<Type, &'c str>;
+
+/// Whether two lists of types agree, one by one. One that is not known agrees with its like only.
+fn alike(one: &[Known<'_>], other: &[Known<'_>], same: fn(&Shape, &Shape) -> bool) -> bool {
+    let same = |pair: (&Known<'_>, &Known<'_>)| match pair {
+        (Ok(one), Ok(other)) => same(&one.shape, &other.shape),
+        (Err(one), Err(other)) => one == other,
         _ => false,
     };
     one.len() == other.len() && std::iter::zip(one, other).all(same)
