@@ -161,12 +161,11 @@ impl Inbound {
     /// When `taken` exceeds [`payload_remaining`](Self::payload_remaining).
     pub fn handle_payload(&mut self, taken: usize) {
         let left = self.payload_remaining().checked_sub(taken).expect("more payload than remains");
-        if let State::Payload { remaining } = &mut self.state {
-            *remaining = left;
-        }
-        if left == 0 {
-            self.state = State::Frame;
-        }
+        self.state = match self.state {
+            State::Payload { .. } if left > 0 => State::Payload { remaining: left },
+            State::Payload { .. } => State::Frame,
+            other => other,
+        };
     }
 
     fn handle_frame(&mut self, input: &[u8]) -> Result<Step, ProtocolError> {
@@ -374,6 +373,13 @@ mod tests {
             let heard = run(&stream, chunk).unwrap();
             assert_eq!((&heard.0, &heard.1), (&events, &payload), "chunks of {chunk}");
         }
+    }
+
+    #[test]
+    fn no_payload_is_no_progress() {
+        let mut inbound = Inbound::new(CAP);
+        inbound.handle_payload(0);
+        assert!(inbound.handle_input(&[0; 24]).is_err(), "the banner is still to come");
     }
 
     #[test]
