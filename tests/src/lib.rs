@@ -3,6 +3,7 @@
 
 pub mod c;
 pub mod fixture;
+pub mod fuzz;
 pub mod harness;
 pub mod host;
 pub mod hostile;

@@ -75,7 +75,7 @@ impl SshServer {
     /// # Panics
     /// When there was none, or one stays.
     pub fn expect_clients_ended(&self) {
-        assert_ne!(self.clients(), []);
+        assert!(!self.clients().is_empty(), "ssh was never started");
         // A client that nobody has reaped yet has no descriptors any more.
         let runs = |pid: &u32| Path::new(&format!("/proc/{pid}/fd/0")).exists();
         wait_until("ssh has ended", || !self.clients().iter().any(runs));

@@ -8,6 +8,7 @@ mod codegen;
 mod demo;
 mod diff;
 mod dist;
+mod fuzz;
 mod instructions;
 mod list;
 mod masters;
@@ -30,6 +31,7 @@ Commands:
   bench [--quick] [--rows FILTER] …    measure calls, against the C library where it is given
   instructions [--update]              count instructions, against a baseline
   dist --prefix DIR [--destdir DIR]    build the C library and install it
+  fuzz [TARGET] [--seconds N]          run the fuzzers, each for a while
   check-masters [--test] [FILE ...]    compile, and test, a copy made from other tables
 ";
 
@@ -59,6 +61,7 @@ fn run(command: &str, args: lexopt::Parser) -> Result<ExitCode, Failure> {
         "instructions" => instructions::run(args),
         "dist" => dist::run(args),
         "demo" => demo::run(args),
+        "fuzz" => fuzz::run(args),
         "check-masters" => masters::run(args),
         other => Err(format!("no command `{other}`; `cargo xtask --help` lists them").into()),
     }

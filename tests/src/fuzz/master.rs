@@ -1,0 +1,36 @@
+//! Tables of system calls: the generator answers with files, or with errors that point into the
+//! input.
+
+use rumpclient_codegen::diff::Diff;
+use rumpclient_codegen::{Diagnostics, generate, list, parse};
+
+/// Longer ones only take longer.
+const LONGEST: usize = 8 << 10;
+
+pub(super) fn run(data: &[u8]) {
+    let data = &data[..data.len().min(LONGEST)];
+    let table = match parse(data, "mutant") {
+        Ok(table) => table,
+        Err(errors) => return check_errors(&errors, data),
+    };
+    for text in [list::text(&table), list::tsv(&table), list::json(&table)] {
+        assert!(!text.contains('\0'));
+    }
+    assert_eq!(Diff::between(&table, &table).changes, []);
+    match generate(&table, "", "lending.txt") {
+        Ok(generated) => assert!(!generated.files.is_empty()),
+        Err(errors) => check_errors(&errors, data),
+    }
+}
+
+fn check_errors(errors: &Diagnostics, data: &[u8]) {
+    assert!(!errors.is_empty(), "refused without a reason");
+    let lines = data.split(|&byte| byte == b'\n').count();
+    for error in errors.iter() {
+        let at = error.at;
+        assert!(at.line >= 1 && at.line as usize <= lines, "{error}");
+        assert!(at.column >= 1 && at.column as usize <= data.len() + 1, "{error}");
+        assert!(!error.found.is_empty() && !error.expected.is_empty(), "{error}");
+        assert!(error.to_string().len() < 2_000, "{error}");
+    }
+}
