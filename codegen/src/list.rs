@@ -25,7 +25,8 @@ pub fn text(table: &Table) -> String {
             "{number:>number_width$}  {name:name_width$}  {symbol:symbol_width$}  {arguments}"
         );
     }
-    out
+    // A table's comments may hold anything, which is nothing for a terminal.
+    out.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
 /// The whole table as one JSON object: `ident`, the line that names its revision, and `entries`,

@@ -108,3 +108,10 @@ fn for_programs() {
         })
     );
 }
+
+#[test]
+fn what_a_comment_holds_does_not_reach_the_terminal() {
+    let table = common::parse(b"id\n%%\n0\tOBSOL\t\x1b[31m\x00old\n", "table");
+    let text = rumpclient_codegen::list::text(&table);
+    assert!(text.contains("old") && !text.contains(['\x1b', '\0']), "{text:?}");
+}
