@@ -138,9 +138,10 @@ fn yes_or_no(holds: bool) -> &'static str {
     if holds { "yes" } else { "**no**" }
 }
 
-/// Whether a figure keeps its limit, where it has one.
+/// Whether a figure keeps its limit, where it has one, but for what no table shows.
 fn verdict(figure: f64, limit: Option<f64>) -> String {
-    limit.map(|limit| format!(" (≤ {limit} {})", yes_or_no(figure <= limit))).unwrap_or_default()
+    let holds = |limit| yes_or_no(figure < limit + 0.005);
+    limit.map(|limit| format!(" (≤ {limit} {})", holds(limit))).unwrap_or_default()
 }
 
 fn dash() -> String {
