@@ -34,6 +34,26 @@ on_every_kernel! {
         scenario(kernel, &["fork-cookie-used-twice"]);
     }
 
+    fn a_forged_cookie_is_esrch_and_does_no_harm(kernel) {
+        let client = kernel.client();
+        let genuine = client.prefork().unwrap();
+        let forge = |word: usize| {
+            let mut key = genuine.key();
+            key[word] ^= 1;
+            let mut forged = client.prefork().unwrap();
+            forged.set_key(key);
+            forged
+        };
+        for word in 0..genuine.key().len() {
+            let error = forge(word).attach().unwrap_err();
+            assert!(matches!(error, Error::Kernel(Errno::ESRCH)), "{error:?}");
+            let error = forge(word).cancel().unwrap_err();
+            assert!(matches!(error, Error::Kernel(Errno::ESRCH)), "{error:?}");
+        }
+        let twin = genuine.attach().unwrap();
+        assert_ne!(twin.rump_sys_getpid(), client.rump_sys_getpid());
+    }
+
     fn a_thousand_forks_leave_nothing_behind(kernel) {
         scenario(kernel, &["fork-loop", "1000"]);
     }
@@ -67,6 +87,22 @@ on_every_kernel! {
         drop(cookie);
         assert!(is_at_end(&client, read));
     }
+}
+
+#[test]
+fn a_cancel_returns_when_the_process_is_off_the_kernels_table() {
+    let kernel = Kernel::test_server();
+    let client = kernel.client();
+    let pid = client.rump_sys_getpid().unwrap();
+    let cookie = client.prefork().unwrap();
+    let processes = kernel.hooks().processes();
+    let twins: Vec<_> = processes.iter().filter(|process| process.pid != pid).collect();
+    assert!(matches!(twins[..], [twin] if twin.parent == pid && !twin.connected), "{processes:?}");
+    cookie.cancel().unwrap();
+    let left: Vec<_> = kernel.hooks().processes().iter().map(|process| process.pid).collect();
+    assert_eq!(left, [pid]);
+    drop(client);
+    kernel.expect_deserted();
 }
 
 /// The key of the prefork in the scripted tests.
