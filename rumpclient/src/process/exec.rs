@@ -1,7 +1,7 @@
 //! Exec: another program image goes on with the same process in the kernel.
 //!
 //! The old image leaves the connection open and announces it in the environment:
-//! `RUMPCLIENT__EXECFD=<socket>,<signalfd>`, and `RUMP__PARSEDSERVER` with the server's address,
+//! `RUMPCLIENT__EXECFD=<socket>,<signal watch>`, and `RUMP__PARSEDSERVER` with the server's address,
 //! which still holds after a chdir. The new image finds both when it connects from the
 //! environment, checks that the descriptor is what was announced, and tells the kernel of the
 //! exec; the kernel then closes descriptors marked FD_CLOEXEC.
