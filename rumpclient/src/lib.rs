@@ -68,4 +68,6 @@ pub use process::set_host_fork;
 pub use process::{CloseVariant, Fork, Prefork};
 pub use proto::address::Address;
 pub use proto::banner::Banner;
+#[doc(hidden)]
+pub use sys::execve;
 pub use transport::PeerCredentials;

@@ -402,6 +402,66 @@ vfork_exec(char **args)
 	check_process(me);
 }
 
+/* The program after a plain vfork and exec: args are the pid it must not have. */
+static void
+after_plain_vfork(char **args)
+{
+	CHECK(getenv("RUMPCLIENT__EXECFD") == NULL);
+	CHECK_EQ(rumpclient_init(), 0);
+	CHECK(rump_sys_getpid() != atoi(args[0]));
+	check_process(rump_sys_getpid());
+}
+
+/*
+ * As a program under librumphijack that does not know of the kernel: a plain vfork, whose child
+ * closes what it can find and execs, while other threads of the parent make calls.
+ */
+static void
+plain_vfork(char **args)
+{
+	char pid[16], self[] = "/proc/self/exe", scenario[] = "after-plain-vfork";
+	char *argv[] = { self, scenario, pid, NULL }, missing[] = "/no/such/program";
+	pthread_t thread;
+	pid_t me, child;
+	volatile int i, fd;
+	int number;
+
+	(void)args;
+	CHECK_EQ(rumpclient_init(), 0);
+	me = rump_sys_getpid();
+	snprintf(pid, sizeof(pid), "%d", (int)me);
+	CHECK_EQ(pthread_create(&thread, NULL, call_all_the_time, &me), 0);
+	for (i = 0; i < 10; i++) {
+		child = vfork();
+		if (child == 0) {
+			CHECK_EQ(rump_sys_getpid(), me);
+			CHECK_FAILS(rumpclient_exec(missing, argv, environ), ENOENT);
+			for (fd = 3; fd < 64; fd++) {
+				number = fd;
+				if (rumpclient__closenotify(&number, RUMPCLIENT_CLOSE_CLOSE) == 0)
+					close(fd);
+				else
+					CHECK_EQ(errno, EBADF);
+			}
+			CHECK_EQ(rump_sys_getpid(), me);
+			for (fd = 3; fd < 64; fd++) {
+				number = fd;
+				CHECK_EQ(rumpclient__closenotify(&number, RUMPCLIENT_CLOSE_DUP2), 0);
+				CHECK_EQ(number, fd);
+				CHECK_EQ(dup2(STDERR_FILENO, fd), fd);
+				CHECK_EQ(fcntl(fd, F_SETFD, FD_CLOEXEC), 0);
+			}
+			rumpclient_exec(self, argv, environ);
+			CHECK(!"exec returned");
+		}
+		check_process(me);
+		wait_for(child);
+	}
+	stop = 1;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	check_process(me);
+}
+
 /* Programs started by other means see nothing of the connection. */
 static void
 other_programs(char **args)
@@ -519,6 +579,8 @@ main(int argc, char **argv)
 		{ "after-exec", after_exec },
 		{ "exec-fails", exec_fails },
 		{ "vfork-exec", vfork_exec },
+		{ "plain-vfork", plain_vfork },
+		{ "after-plain-vfork", after_plain_vfork },
 		{ "other-programs", other_programs },
 		{ "daemon", daemonize },
 		{ "closenotify", closenotify },

@@ -71,6 +71,10 @@ on_every_kernel! {
         in_every_way(kernel, &["vfork-exec"]);
     }
 
+    fn a_plainly_vforked_child_execs_beside_its_parent(kernel) {
+        scenario(kernel, &["plain-vfork"]);
+    }
+
     fn other_programs_inherit_nothing(kernel) {
         scenario(kernel, &["other-programs"]);
     }

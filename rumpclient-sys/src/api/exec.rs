@@ -13,6 +13,9 @@ use crate::{current, errno};
 /// once it calls `rumpclient_init()`, with the descriptors that were not marked FD_CLOEXEC. Returns
 /// only on failure: -1 with errno set; the connection works on then.
 ///
+/// In a vforked child that has not called `rumpclient_fork_init()`, the process in the kernel stays
+/// the parent's, and the new program gets a new one.
+///
 /// # Safety
 /// `path` must be a string, `argv` and `envp` NULL-terminated arrays of strings; each array may be
 /// NULL and counts as empty then.
@@ -26,6 +29,14 @@ pub unsafe extern "C" fn rumpclient_exec(
         let Some(client) = current::get() else { return not_connected() };
         if path.is_null() {
             errno::set(Host::EFAULT as c_int);
+            return -1;
+        }
+        if client.is_borrowed() {
+            // A vforked child without a process in the kernel. The connection is its parent's, who
+            // goes on with it: the new program makes its own.
+            // SAFETY: the caller's promise.
+            let error = unsafe { rumpclient::execve(path, argv, envp) };
+            errno::set(error.raw_os_error().unwrap_or(Host::EIO as c_int));
             return -1;
         }
         // SAFETY: the caller's promise.

@@ -4,6 +4,7 @@ use std::os::fd::RawFd;
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::netbsd::Errno;
 use crate::sys::{self, SignalsBlocked};
 
 /// What a program is about to do with a host descriptor: the variants of
@@ -28,19 +29,25 @@ impl Client {
     /// the other cases that is `fd` itself.
     ///
     /// # Errors
-    /// [`Error::Io`] when the host has no other number left.
+    /// [`Error::Io`] when the host has no other number left; EBADF to close the descriptor in a
+    /// vforked child, for whom exec will. Such a child may put another descriptor in its place, but
+    /// make no calls from then on.
     pub fn close_notify(&self, fd: RawFd, variant: CloseVariant) -> Result<RawFd, Error> {
         let session = self.link().session();
         session.check_process().map_err(|failure| self.failure_error(failure))?;
+        let (stream, watch) = session.descriptors();
+        let ours = [sys::number(stream), sys::number(watch)];
         match variant {
             CloseVariant::FcloseM => {
                 let _signals = SignalsBlocked::new();
-                let (stream, watch) = session.descriptors();
-                let ours = [sys::number(stream), sys::number(watch)];
                 let last = ours[0].max(ours[1]);
                 sys::close_range(fd, last, ours);
                 Ok(fd.max(last.saturating_add(1)))
             }
+            _ if !ours.contains(&fd) => Ok(fd),
+            // In a vforked child only a copy could move, and its parent's threads would follow.
+            CloseVariant::Close if self.is_borrowed() => Err(Error::Kernel(Errno::EBADF)),
+            CloseVariant::Dup2 if self.is_borrowed() => Ok(fd),
             CloseVariant::Close | CloseVariant::Dup2 => {
                 session.vacate(fd)?;
                 Ok(fd)

@@ -37,7 +37,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Io`] with the host's reason, e.g. that there is no such program;
-    /// [`Error::Closed`] or [`Error::TimedOut`] when there is no connection to hand on.
+    /// [`Error::Closed`] or [`Error::TimedOut`] when there is no connection to hand on;
+    /// [`Error::Forked`] in a child of the process that made the client, vforked ones included.
     pub fn exec(&self, path: &CStr, argv: &[&CStr], envp: &[&CStr]) -> Result<Infallible, Error> {
         self.exec_with(path, argv.iter().copied(), envp.iter().copied())
     }
@@ -50,9 +51,9 @@ impl Client {
         argv: impl IntoIterator<Item = &'s CStr>,
         envp: impl IntoIterator<Item = &'s CStr>,
     ) -> Result<Infallible, Error> {
-        let current = self.link().session();
-        current.check_process().map_err(|failure| self.failure_error(failure))?;
-        drop(current);
+        if !self.link().is_of_this_process() {
+            return Err(Error::Forked);
+        }
         let session = self.link().lease();
         let io = |source| Error::Io { stage: Stage::Calls, source };
         let mut signals = SignalsBlocked::new();

@@ -11,6 +11,14 @@ impl Client {
         self.link().session().check_process().is_ok()
     }
 
+    /// Whether this process is a vforked child that has the client only by sharing its parent's
+    /// memory. Calls on it are the parent's, but the descriptors are copies: what is done to them
+    /// here must not show in that memory.
+    #[doc(hidden)]
+    pub fn is_borrowed(&self) -> bool {
+        self.is_own() && !self.link().is_of_this_process()
+    }
+
     /// Closes a forked child's copies of the descriptors of a client that its parent made, so that
     /// the parent's connection ends when the parent does. Does nothing in the process that made
     /// the client.

@@ -17,13 +17,15 @@ use crate::options::{LinkEvent, RetryPolicy, Settings};
 use crate::process::lease::{Lease, Leases};
 use crate::proto::address::Address;
 use crate::session::{Failure, Session};
-use crate::sys::{Parker, SignalsBlocked, Thread};
+use crate::sys::{self, Parker, SignalsBlocked, Thread};
 use search::{Outcome, Search};
 
 /// A client's connection, over reconnects.
 pub(crate) struct Link {
     address: Address,
     settings: Arc<Settings>,
+    /// The process that made the link. A vforked child that has not is a guest in its memory.
+    process: u32,
     current: ArcSwap<Session>,
     generation: AtomicU64,
     repair: Mutex<Repair>,
@@ -70,6 +72,7 @@ impl Link {
         Self {
             address,
             settings,
+            process: sys::process_id(),
             current: ArcSwap::new(session),
             generation: AtomicU64::new(1),
             repair: Mutex::new(repair),
@@ -79,6 +82,11 @@ impl Link {
 
     pub(crate) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// Whether this process made the link: neither a forked nor a vforked child of the one that did.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.session().check_process().is_ok() && self.process == sys::process_id()
     }
 
     pub(crate) fn settings(&self) -> &Settings {

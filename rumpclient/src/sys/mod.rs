@@ -70,10 +70,12 @@ pub(crate) use host::{
 // exit_now           _exit(2)
 // StringArray        argv or envp, as exec takes it
 // exec               execve(2) with the caller's signal mask
+// execve             execve(2) of what C has at hand
 // set_cloexec        whether exec closes a descriptor
 // number             a descriptor's number, to tell the next program
 // inherit_stream     takes over the stream that the program before exec left, if it is one
 // close_inherited_watch  closes the signal watch that it left
+pub use host::execve;
 pub(crate) use host::{
     Forked, StringArray, close_inherited_watch, exec, exit_now, fork, inherit_stream, number,
     set_cloexec, set_host_fork,

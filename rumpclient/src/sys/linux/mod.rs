@@ -21,6 +21,7 @@ pub(crate) use lineage::lineage;
 pub(crate) use memory::{map_anonymous, page_size, read_process, write_process};
 pub(crate) use park::Parker;
 pub(crate) use poll::{Interest, poll_stream};
+pub use process::execve;
 pub(crate) use process::{
     Forked, StringArray, change_to_root, close_inherited_watch, environment, exec, exit_now, fork,
     inherit_stream, is_privileged, new_session, number, set_cloexec, set_host_fork, silence_stdio,

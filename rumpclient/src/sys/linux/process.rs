@@ -87,7 +87,20 @@ pub(crate) fn exec(
 ) -> io::Error {
     let (path, argv, envp) = (path.as_ptr(), argv.pointers.as_ptr(), envp.pointers.as_ptr());
     // SAFETY: all three point at live, NUL-terminated strings and NULL-terminated arrays of them.
-    let result = signals.unblocked(|| unsafe { syscall!(SYS_execve, path, argv, envp) });
+    signals.unblocked(|| unsafe { execve(path, argv, envp) })
+}
+
+/// `execve(2)` past a preloaded library that has its own; returns only on failure.
+///
+/// # Safety
+/// Whatever of the three is mapped must be a string, and NULL-terminated arrays of strings.
+pub unsafe fn execve(
+    path: *const libc::c_char,
+    argv: *const *const libc::c_char,
+    envp: *const *const libc::c_char,
+) -> io::Error {
+    // SAFETY: passed on from the caller.
+    let result = unsafe { syscall!(SYS_execve, path, argv, envp) };
     result.err().unwrap_or_else(|| io::Error::other("execve returned"))
 }
 
