@@ -8,6 +8,7 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use rumpclient::netbsd::{self, Errno, SockAddr};
@@ -15,7 +16,17 @@ use rumpclient::{Client, Fork};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-fn main() -> Result {
+fn main() -> ExitCode {
+    match tour() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tour: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tour() -> Result {
     let began = Instant::now();
     let kernel = Client::from_env()?;
     println!("{:<64} {:>9.1?}", format!("connected to {}", kernel.address()), began.elapsed());
