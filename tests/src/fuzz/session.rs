@@ -4,7 +4,7 @@
 //! and must not have one changed.
 //!
 //! The first byte says what the client is like, the next how many calls it makes; each call takes a
-//! few more. The rest is the peer's script, a byte for each [step](Player::step) and what that
+//! few more. The rest is the peer's script, a byte for each step and what that
 //! needs. Whatever happened before, the peer hangs up at the end of it.
 
 mod calls;

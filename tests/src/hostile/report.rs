@@ -44,7 +44,7 @@ impl Outcome {
 /// What a program told.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Why it got no connection: Rust's error, or what [`told_by`] makes of C's errno.
+    /// Why it got no connection: Rust's error, or what `told_by` makes of C's errno.
     pub refused: Option<String>,
     /// How its calls ended.
     pub outcomes: Vec<Outcome>,
