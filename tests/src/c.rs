@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::program::Program;
@@ -201,7 +202,9 @@ fn work_folder() -> PathBuf {
 /// Makes `path` by way of another name, so that tests which do the same at the same time find either
 /// none or a whole one.
 fn put(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) {
-    let other = path.with_extension(process::id().to_string());
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let unique = format!("{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let other = path.with_extension(unique);
     if let Err(error) = fs::remove_file(&other) {
         assert_eq!(error.kind(), ErrorKind::NotFound, "{}: {error}", other.display());
     }
