@@ -7,6 +7,7 @@
 //! | `RUMPCLIENT_HANDSHAKE_TIMEOUT` | seconds for connecting and the handshake; 0: no limit |
 //! | `RUMPCLIENT_CALL_TIMEOUT` | seconds for each call; 0: no limit |
 //! | `RUMPCLIENT_FRAME_CAP` | bytes of the largest frame accepted from the server |
+//! | `RUMPCLIENT_SPIN_US` | microseconds to stay awake for the kernel, at most; 0: not at all |
 //! | `RUMPCLIENT_PEER_UID` | the user who must run the server, unless the program requires one |
 //!
 //! A variable that cannot be understood is an error: a limit that silently does not hold is worse.
@@ -26,6 +27,7 @@ const SERVER: &str = "RUMP_SERVER";
 const HANDSHAKE_TIMEOUT: &str = "RUMPCLIENT_HANDSHAKE_TIMEOUT";
 const CALL_TIMEOUT: &str = "RUMPCLIENT_CALL_TIMEOUT";
 const FRAME_CAP: &str = "RUMPCLIENT_FRAME_CAP";
+const SPIN: &str = "RUMPCLIENT_SPIN_US";
 const PEER_UID: &str = "RUMPCLIENT_PEER_UID";
 
 /// The server's address.
@@ -59,6 +61,9 @@ pub(crate) fn apply(
     if let Some(cap) = read(&lookup, FRAME_CAP, "a number of bytes", number)? {
         settings.frame_cap = cap;
     }
+    if let Some(limit) = read(&lookup, SPIN, "a number of microseconds", microseconds)? {
+        settings.spin = limit;
+    }
     let uid = read(&lookup, PEER_UID, "a user id", number)?;
     settings.peer_uid = settings.peer_uid.or(uid);
     Ok(())
@@ -85,6 +90,10 @@ fn seconds(text: &OsStr) -> Option<Option<Duration>> {
     let seconds: f64 = text.parse().ok().filter(|_| plain)?;
     let limit = Duration::try_from_secs_f64(seconds).ok()?;
     Some((!limit.is_zero()).then_some(limit))
+}
+
+fn microseconds(text: &OsStr) -> Option<Duration> {
+    number(text).map(Duration::from_micros)
 }
 
 fn number<T: FromStr>(text: &OsStr) -> Option<T> {

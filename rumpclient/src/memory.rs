@@ -9,8 +9,10 @@
 use std::io;
 use std::ptr;
 
+use smallvec::SmallVec;
+
 use crate::netbsd::Errno;
-use crate::sys::{self, Fd, Io, IoVec};
+use crate::sys::{self, Fd, Io, IoVec, View};
 use crate::table::Dir;
 
 /// Memory of the caller cannot be read or written as asked: EFAULT.
@@ -49,6 +51,57 @@ pub(crate) struct Span {
     address: usize,
     len: usize,
     trust: Trust,
+}
+
+/// Bytes that have arrived in a window for a span that they fill.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Landing {
+    pub(crate) span: Span,
+    /// Where they stand in the window.
+    pub(crate) at: usize,
+}
+
+/// The most bytes between two landings that are copied along with them, to nowhere: the heads of
+/// frames.
+const GAP_MAX: usize = 64;
+
+/// Copies what has arrived to its places, which lie in the window in this order. How many landings
+/// were copied whole before one could not be.
+pub(crate) fn land(window: View, file: Option<&Fd>, landings: &[Landing]) -> usize {
+    let mut landed = 0;
+    while landed < landings.len() {
+        let (run, done) = land_run(window, file, &landings[landed..]);
+        landed += done;
+        if done < run {
+            break;
+        }
+    }
+    landed
+}
+
+/// Copies the first landings that lie close together with one host call: how many they are, and how
+/// many of them were copied whole.
+fn land_run(window: View, file: Option<&Fd>, landings: &[Landing]) -> (usize, usize) {
+    let mut nowhere = [0_u8; GAP_MAX];
+    let mut pieces = SmallVec::<[IoVec; 64]>::new();
+    let (start, mut end, mut run) = (landings[0].at, landings[0].at, 0);
+    for landing in landings {
+        let gap = landing.at - end;
+        if gap > GAP_MAX || pieces.len() + 2 > pieces.inline_size() {
+            break;
+        }
+        if gap > 0 {
+            pieces.push(IoVec { iov_base: nowhere.as_mut_ptr().cast(), iov_len: gap });
+        }
+        pieces.push(landing.span.io_vec());
+        end = landing.at + landing.span.len;
+        run += 1;
+    }
+    // SAFETY: the spans are lent for writing, which the module's invariant keeps true, and none is
+    // in a window: those are lent to nobody.
+    let copied = unsafe { window.copy_out(file, start, &pieces) };
+    let whole = |landing: &&Landing| landing.at + landing.span.len <= start + copied;
+    (run, landings[..run].iter().take_while(whole).count())
 }
 
 /// Longest string that is read: well above NetBSD's PATH_MAX of 1024 bytes. Strings are copied, so
@@ -151,6 +204,17 @@ impl Span {
     pub(crate) fn skip(&self, offset: usize) -> Self {
         debug_assert!(offset <= self.len);
         Self { address: self.address.wrapping_add(offset), len: self.len - offset, ..*self }
+    }
+
+    /// Its front, of `len` bytes.
+    pub(crate) fn front(&self, len: usize) -> Self {
+        debug_assert!(len <= self.len);
+        Self { len, ..*self }
+    }
+
+    /// Whether nothing is known about its address.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.trust == Trust::Raw
     }
 
     /// For a scatter/gather list.

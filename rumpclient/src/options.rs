@@ -14,6 +14,9 @@ use crate::sys;
 /// The time a server has for connection, banner and handshake together, by default.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a thread that waits for the kernel stays awake at most, by default.
+pub(crate) const SPIN: Duration = Duration::from_micros(50);
+
 /// What a session needs to know; shared by all sessions of a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -25,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) raise: RaisePolicy,
     pub(crate) allow_foreign_banner: bool,
     pub(crate) peer_uid: Option<u32>,
+    pub(crate) spin: Duration,
     pub(crate) observer: Option<Observer>,
 }
 
@@ -39,6 +43,7 @@ impl Settings {
             raise: RaisePolicy::default(),
             allow_foreign_banner: false,
             peer_uid: None,
+            spin: SPIN,
             observer: None,
         }
     }

@@ -5,8 +5,8 @@
 //! The caller registers its request with what memory it lends, sends it, and waits. Whoever waits
 //! while nobody else receives becomes the **receiver**: it polls the stream for everybody, serves
 //! the server's copyins and copyouts, and hands out answers. The others sleep, each in its own
-//! [`Parker`], and are woken one by one. A receiver that has its own answer, or must let a signal
-//! in, gives the role up and wakes one sleeper to take it.
+//! [`Seat`], and are woken one by one, each by its answer. A receiver that has its own answer, or
+//! must let a signal in, gives the role up and wakes one sleeper to take it.
 //!
 //! # Locking rules
 //! - Every lock is taken under [`SignalsBlocked`] and released before signals are let in: a signal
@@ -25,11 +25,15 @@
 
 mod freeze;
 mod receive;
+mod seat;
+mod solo;
+mod spin;
 mod transmit;
 mod vacate;
 
+use std::collections::VecDeque;
 use std::ffi::CStr;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,10 +47,13 @@ use crate::proto::body::{self, PreforkKey, SmallFrame};
 use crate::proto::header::{HandshakeKind, Kind, ServerError};
 use crate::proto::inbound::Reply;
 use crate::proto::requests::Requests;
-use crate::sys::{self, Fd, Interest, Parker, SignalWatch, SignalsBlocked, Thread};
+use crate::sys::{self, Fd, Interest, SignalWatch, SignalsBlocked, Thread, Window};
 
 pub(crate) use freeze::Frozen;
-use receive::Rx;
+use receive::{BUFFER, Rx};
+use seat::Seat;
+use solo::Solo;
+use spin::{Awaited, Spin, Waited};
 use transmit::{Outgoing, Tx};
 
 /// A connection and the kernel process behind it.
@@ -55,12 +62,20 @@ pub(crate) struct Session {
     stream: Fd,
     settings: Arc<Settings>,
     watch: SignalWatch,
+    /// The file that the incoming stream's buffer is, where the host has such.
+    window: Option<Fd>,
     lineage: u32,
     state: Mutex<State>,
     rx: Mutex<Rx>,
     tx: Mutex<Tx>,
     /// How many frames in `tx` wait for the host to take them; the receiver then polls for room.
     tx_queued: AtomicUsize,
+    /// The incoming stream is between two frames.
+    rx_at_rest: AtomicBool,
+    /// How long it pays to stay awake for what comes.
+    spin: Spin,
+    /// The call that is made without the books.
+    solo: Solo,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +83,11 @@ struct State {
     requests: Requests<Call>,
     /// The request whose caller polls the stream.
     receiver: Option<u64>,
+    /// The thread of a receiver that does not know yet that it is: it polls for its own answer, or
+    /// runs a signal handler.
+    unaware: Option<u32>,
+    /// How many threads have yet to say that the books may be closed.
+    barred: usize,
     /// Set once, when the connection is of no further use.
     ended: Option<Arc<Error>>,
     banner: Option<Banner>,
@@ -83,29 +103,60 @@ struct State {
     mapped: usize,
     /// Requests that nobody waits for any more but the server may still answer.
     abandoned: usize,
-    spare_parkers: Vec<Arc<Parker>>,
+    spare_seats: Vec<Arc<Seat>>,
+    /// Seats of calls that are off the books, until their callers have come for the answers.
+    leaving: VecDeque<Arc<Seat>>,
 }
 
 /// One outstanding request.
 #[derive(Debug)]
 struct Call {
-    parker: Arc<Parker>,
+    seat: Arc<Seat>,
     lends: Lends,
     reply: Option<Reply>,
     /// Memory that the call should have lent could not be used: its result is EFAULT.
     fault: bool,
     /// How many host calls work on the call's memory right now.
     pins: u32,
-    /// The caller sleeps in the parker.
+    /// The caller sleeps in the seat.
     parked: bool,
     /// The caller has given up.
     abandoned: bool,
 }
 
 impl Call {
+    fn new(seat: Arc<Seat>, lends: Lends) -> Self {
+        Self { seat, lends, reply: None, fault: false, pins: 0, parked: false, abandoned: false }
+    }
+
     /// Whether the server may use what the call lends.
     fn is_running(&self) -> bool {
         self.reply.is_none() && !self.abandoned
+    }
+
+    /// The seat, for the caller to sleep in once it has released the lock: whoever has news for the
+    /// call wakes it after this.
+    fn take_seat(&mut self) -> Arc<Seat> {
+        self.parked = true;
+        self.seat.reset();
+        Arc::clone(&self.seat)
+    }
+}
+
+/// What a caller remembers from one turn as the receiver to the next.
+#[derive(Debug)]
+struct Turns {
+    awaited: Awaited,
+    /// How many in a row it has stayed awake, with signals held back.
+    awake: u32,
+}
+
+/// After so many turns awake, the receiver looks whether signals are pending.
+const AWAKE_MAX: u32 = 16;
+
+impl Turns {
+    fn new() -> Self {
+        Self { awaited: Awaited::Answer, awake: 0 }
     }
 }
 
@@ -124,9 +175,21 @@ pub(crate) enum Failure {
     Forked,
 }
 
+/// What a reply means that is not the one which was asked for.
+fn unusual(reply: Reply) -> Failure {
+    match reply {
+        Reply::Refused(error) => Failure::Refused(error),
+        // The request table matched the answer's type.
+        _ => Failure::Kernel(Errno::EINVAL),
+    }
+}
+
 /// More unanswered requests than this that everybody has given up on, and the server counts as
 /// gone.
 const ABANDONED_MAX: usize = 1024;
+
+/// How long a sleeper waits before it looks after a receiver that does not know its role.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// How a new connection introduces itself.
 #[derive(Debug)]
@@ -164,14 +227,19 @@ impl Session {
     ) -> Result<Arc<Self>, Error> {
         let connecting = |source| Error::Io { stage: Stage::Connect, source };
         let resumed = matches!(hello, Hello::Exec);
+        let (buffer, window) = Window::new(BUFFER).map_err(connecting)?;
         let session = Self {
-            stream,
+            window,
             watch: SignalWatch::new().map_err(connecting)?,
             lineage: sys::lineage(),
+            solo: Solo::new(buffer.view()),
             state: Mutex::new(State { resumed, ..State::default() }),
-            rx: Mutex::new(Rx::new(settings.frame_cap, resumed)),
+            rx: Mutex::new(Rx::new(settings.frame_cap, resumed, buffer)),
             tx: Mutex::default(),
             tx_queued: AtomicUsize::new(0),
+            rx_at_rest: AtomicBool::new(false),
+            spin: Spin::new(settings.spin, sys::leaves_room(&stream)),
+            stream,
             settings,
         };
         let command = session.settings.command.clone();
@@ -180,13 +248,21 @@ impl Session {
         });
         match answer {
             Ok(Reply::Handshake { error: 0 }) => {
-                session.lock_state().established = true;
+                session.settle_down();
                 Ok(Arc::new(session))
             }
             Ok(Reply::Handshake { error }) => Err(Error::Kernel(Errno::from_raw(error))),
-            Ok(_) => Err(Error::Closed { stage: Stage::Handshake }),
+            Ok(other) => Err(session.handshake_error(unusual(other))),
             Err(failure) => Err(session.handshake_error(failure)),
         }
+    }
+
+    /// Notes that the handshake is over.
+    fn settle_down(&self) {
+        let _signals = SignalsBlocked::new();
+        let mut state = self.lock_state();
+        state.established = true;
+        self.close_books(&state);
     }
 
     fn handshake_error(self, failure: Failure) -> Error {
@@ -204,9 +280,10 @@ impl Session {
         }
     }
 
-    /// The session's host descriptors.
-    pub(crate) fn descriptors(&self) -> (&Fd, &SignalWatch) {
-        (&self.stream, &self.watch)
+    /// The session's host descriptors, but for those that have been given up.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = &Fd> {
+        let all = [&self.stream, self.watch.descriptor()].into_iter().chain(&self.window);
+        all.filter(|descriptor| descriptor.is_held())
     }
 
     /// The stream.
@@ -226,15 +303,13 @@ impl Session {
     /// disturbed, and ends when the parent does.
     pub(crate) fn close_in_child(&self) {
         debug_assert!(self.check_process().is_err(), "the session is this process's own");
-        self.stream.close();
-        self.watch.descriptor().close();
+        self.descriptors().for_each(Fd::close);
     }
 
     /// Gives the descriptors up without closing them: they are a vforked child's, whose memory this
     /// was, and so their numbers mean nothing here.
     pub(crate) fn disown_descriptors(&self) {
-        self.stream.disown();
-        self.watch.descriptor().disown();
+        self.descriptors().for_each(Fd::disown);
     }
 
     /// What the server said of itself.
@@ -266,17 +341,20 @@ impl Session {
         &self,
         number: u32,
         args: &[u8],
-        lends: Lends,
+        mut lends: Lends,
         deadline: Option<Instant>,
     ) -> Result<[Register; 2], Failure> {
         // Checked before anything is registered.
         let too_long = || Failure::Kernel(Errno::EINVAL);
         let frame = body::syscall(0, number, args).ok_or_else(too_long)?;
-        match self.request(Kind::Syscall, lends, deadline, |reqno| frame.with_reqno(reqno))? {
+        self.check_process()?;
+        let reply = self.call_alone(&frame, &mut lends, deadline).unwrap_or_else(|| {
+            self.request(Kind::Syscall, lends, deadline, |reqno| frame.with_reqno(reqno))
+        });
+        match reply? {
             Reply::Syscall { error: 0, retval } => Ok(retval),
             Reply::Syscall { error, .. } => Err(Failure::Kernel(Errno::from_raw(error))),
-            // The request table matched the answer's type.
-            _ => Err(Failure::Kernel(Errno::EINVAL)),
+            other => Err(unusual(other)),
         }
     }
 
@@ -284,8 +362,7 @@ impl Session {
     pub(crate) fn prefork(&self, deadline: Option<Instant>) -> Result<PreforkKey, Failure> {
         match self.request(Kind::Prefork, Lends::default(), deadline, body::prefork)? {
             Reply::Prefork(key) => Ok(key),
-            // The request table matched the answer's type.
-            _ => Err(Failure::Kernel(Errno::EINVAL)),
+            other => Err(unusual(other)),
         }
     }
 
@@ -298,13 +375,10 @@ impl Session {
         frame: impl FnOnce(u64) -> SmallFrame,
     ) -> Result<Reply, Failure> {
         self.check_process()?;
-        let mut signals = SignalsBlocked::new();
+        let signals = SignalsBlocked::new();
         let reqno = self.register(kind, lends)?;
         self.submit([Outgoing::request(reqno, frame(reqno))]);
-        match self.wait(reqno, &mut signals, deadline)? {
-            Reply::Refused(error) => Err(Failure::Refused(error)),
-            reply => Ok(reply),
-        }
+        self.wait(reqno, signals, deadline)
     }
 
     fn lock_state(&self) -> MutexGuard<'_, State> {
@@ -313,8 +387,34 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The state, with the connection run by the books until there is nothing on them. Takes all
+    /// locks: call with none held, and signals held back.
+    fn books(&self) -> MutexGuard<'_, State> {
+        loop {
+            self.open_books();
+            let state = self.lock_state();
+            if self.solo.is_shared() {
+                return state;
+            }
+        }
+    }
+
+    /// Closes the books if nothing is on them and nobody needs them open.
+    fn close_books(&self, state: &State) {
+        let idle = state.requests.is_empty()
+            && state.barred == 0
+            && state.established
+            && state.ended.is_none()
+            && state.raised == 0
+            && !self.tx_pending()
+            && self.rx_at_rest.load(Ordering::Acquire);
+        if idle {
+            self.solo.close_books();
+        }
+    }
+
     fn register(&self, kind: Kind, lends: Lends) -> Result<u64, Failure> {
-        let mut state = self.lock_state();
+        let mut state = self.books();
         if state.ended.is_some() {
             return Err(Failure::Lost { sent: false });
         }
@@ -322,33 +422,30 @@ impl Session {
             // A signal handler on top of an exec: the stream is promised to the new program.
             return Err(Failure::Kernel(Errno::EBUSY));
         }
-        let parker = state.spare_parkers.pop().unwrap_or_default();
-        Ok(state.requests.insert(
-            kind,
-            Call {
-                parker,
-                lends,
-                reply: None,
-                fault: false,
-                pins: 0,
-                parked: false,
-                abandoned: false,
-            },
-        ))
+        let seat = state.free_seat();
+        Ok(state.requests.insert(kind, Call::new(seat, lends)))
     }
 
     /// Waits for the answer to `reqno`, receiving for everybody when nobody else does.
     fn wait(
         &self,
         reqno: u64,
-        signals: &mut SignalsBlocked,
+        mut signals: SignalsBlocked,
         deadline: Option<Instant>,
     ) -> Result<Reply, Failure> {
-        self.flush_before_waiting(signals, deadline);
+        self.flush_before_waiting(&mut signals, deadline);
         self.check_process()?;
+        let mut turns = Turns::new();
         let mut state = self.lock_state();
         loop {
+            if state.raised != 0 {
+                state = self.let_signals_in(state, reqno, &mut signals)?;
+            }
             let ended = state.ended.is_some();
+            let receiver = state.receiver.filter(|&receiver| {
+                // One below a signal handler on this thread cannot come round before the handler.
+                receiver != reqno && state.unaware.is_none_or(|thread| thread != Thread::tag())
+            });
             let call = state.requests.get_mut(reqno).expect("a caller's own request is registered");
             if call.pins == 0 {
                 if let Some(reply) = call.reply.take() {
@@ -365,16 +462,51 @@ impl Session {
                     return Err(Failure::TimedOut);
                 }
             }
-            state = match state.receiver {
-                Some(receiver) if receiver != reqno => {
-                    self.sleep(state, reqno, signals, deadline)?
-                }
-                _ => {
-                    state.receiver = Some(reqno);
+            state = match receiver {
+                Some(_) => {
+                    let seat = call.take_seat();
+                    let patience = state.unaware.map(|_| Instant::now() + PATIENCE);
+                    let until = [patience, deadline].into_iter().flatten().min();
                     drop(state);
-                    self.receive_once(reqno, signals, deadline)?
+                    // Signals are let in, and stay so if the answer has come.
+                    drop(signals);
+                    self.check_process()?;
+                    seat.park(until);
+                    self.check_process()?;
+                    if let Some(reply) = seat.take_answer() {
+                        return Ok(reply);
+                    }
+                    signals = SignalsBlocked::new();
+                    self.check_process()?;
+                    state = self.lock_state();
+                    // It may have come just now.
+                    if let Some(reply) = seat.take_answer() {
+                        return Ok(reply);
+                    }
+                    if let Some(call) = state.requests.get_mut(reqno) {
+                        call.parked = false;
+                    }
+                    self.look_after_receiver(&mut state);
+                    state
+                }
+                None => {
+                    (state.receiver, state.unaware) = (Some(reqno), None);
+                    drop(state);
+                    self.receive_once(reqno, &mut turns, &mut signals, deadline)?
                 }
             };
+        }
+    }
+
+    /// Relieves a receiver that does not know of the role and does not come round for what has
+    /// arrived: a signal handler keeps it.
+    fn look_after_receiver(&self, state: &mut State) {
+        let interest = Interest { read: true, write: false };
+        if state.unaware.is_some()
+            && sys::poll_stream(&self.stream, interest, None, Some(Instant::now()))
+                .is_ok_and(|ready| ready.read)
+        {
+            (state.receiver, state.unaware) = (None, None);
         }
     }
 
@@ -382,10 +514,11 @@ impl Session {
     fn receive_once(
         &self,
         reqno: u64,
+        turns: &mut Turns,
         signals: &mut SignalsBlocked,
         deadline: Option<Instant>,
     ) -> Result<MutexGuard<'_, State>, Failure> {
-        let signal = match self.receive(signals, deadline) {
+        let signal = match self.receive(turns, signals, deadline) {
             Ok(signal) => signal,
             Err(error) => {
                 self.end(error);
@@ -393,62 +526,75 @@ impl Session {
             }
         };
         let mut state = self.lock_state();
-        if signal || state.raised != 0 {
-            self.pass_role(state, reqno);
-            self.let_signals_in(signals);
-            self.check_process()?;
-            state = self.lock_state();
+        if signal {
+            state = self.let_signals_in(state, reqno, signals)?;
         }
         Ok(state)
     }
 
-    /// Polls the stream and handles what came; whether a signal waits to be let in.
-    fn receive(&self, signals: &SignalsBlocked, deadline: Option<Instant>) -> Result<bool, Error> {
+    /// Waits for something to arrive and handles it; whether a signal waits to be let in.
+    fn receive(
+        &self,
+        turns: &mut Turns,
+        signals: &SignalsBlocked,
+        deadline: Option<Instant>,
+    ) -> Result<bool, Error> {
+        let may_stay_awake = turns.awake < AWAKE_MAX && !self.tx_pending();
+        if may_stay_awake && self.stay_awake(turns.awaited, || self.handle_readable(turns))? {
+            turns.awake += 1;
+            return Ok(false);
+        }
+        turns.awake = 0;
         let failed = |source| Error::Io { stage: Stage::Calls, source };
         self.watch.watch(signals).map_err(failed)?;
         let interest = Interest { read: true, write: self.tx_pending() };
+        let asleep = Instant::now();
         let ready = sys::poll_stream(&self.stream, interest, Some(&self.watch), deadline)
             .map_err(failed)?;
         if ready.write {
             self.submit([]);
         }
         if ready.read {
-            self.handle_readable()?;
+            self.spin.learn(turns.awaited, Waited::Asleep(asleep.elapsed()));
+            self.handle_readable(turns)?;
         }
         Ok(ready.signal)
     }
 
-    /// Sleeps until woken; signals are let in meanwhile.
-    fn sleep<'a>(
+    /// Makes attempts to receive until something comes, for as long as that has been worth it of
+    /// late; whether something came.
+    fn stay_awake<E>(
+        &self,
+        awaited: Awaited,
+        mut attempt: impl FnMut() -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        let Some(limit) = self.spin.limit(awaited, || sys::leaves_room(&self.stream)) else {
+            return Ok(false);
+        };
+        let began = Instant::now();
+        loop {
+            if attempt()? {
+                self.spin.learn(awaited, Waited::Awake);
+                return Ok(true);
+            }
+            if began.elapsed() >= limit {
+                self.spin.learn(awaited, Waited::InVain);
+                return Ok(false);
+            }
+            sys::yield_cpu();
+        }
+    }
+
+    /// Delivers what the server raised and what the host has pending. If the receiver's role is that
+    /// of `reqno` it is passed on first, so that nobody waits for the handlers.
+    fn let_signals_in<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
         reqno: u64,
         signals: &mut SignalsBlocked,
-        deadline: Option<Instant>,
     ) -> Result<MutexGuard<'a, State>, Failure> {
-        let call = state.requests.get_mut(reqno).expect("a caller's own request is registered");
-        call.parked = true;
-        let parker = Arc::clone(&call.parker);
-        // Under the lock: whoever has news for this call sets it after this.
-        parker.reset();
-        drop(state);
-        signals.unblocked(|| {
-            // In the child of a handler that forked, nobody would wake it.
-            if self.check_process().is_ok() {
-                parker.park(deadline);
-            }
-        });
-        self.check_process()?;
-        let mut state = self.lock_state();
-        if let Some(call) = state.requests.get_mut(reqno) {
-            call.parked = false;
-        }
-        Ok(state)
-    }
-
-    /// Delivers what the server raised and what the host has pending. No role, no lock.
-    fn let_signals_in(&self, signals: &mut SignalsBlocked) {
-        let mut raised = std::mem::take(&mut self.lock_state().raised);
+        let mut raised = std::mem::take(&mut state.raised);
+        self.pass_role(state, reqno);
         signals.unblocked(|| {
             while raised != 0 {
                 let signo = raised.trailing_zeros() + 1;
@@ -456,13 +602,16 @@ impl Session {
                 self.settings.raise.deliver(signo as i32);
             }
         });
+        self.check_process()?;
+        Ok(self.lock_state())
     }
 
     /// Takes a caller off the books, and passes the receiver's role on if it had it.
     fn leave(&self, mut state: MutexGuard<'_, State>, reqno: u64) {
         if let Some(call) = state.requests.remove(reqno) {
-            state.spare_parkers.push(call.parker);
+            state.spare_seats.push(call.seat);
         }
+        self.close_books(&state);
         self.pass_role(state, reqno);
     }
 
@@ -495,7 +644,7 @@ impl Session {
             state.requests.iter_mut().filter(|(_, call)| call.parked && call.is_running());
         for (_, call) in sleepers {
             // One that runs a signal handler right now may be long in coming: ask the next.
-            if call.parker.wake() {
+            if call.seat.wake() {
                 break;
             }
         }
@@ -509,18 +658,37 @@ impl Session {
         }
         state.ended = Some(Arc::new(error));
         for (_, call) in state.requests.iter_mut() {
-            call.parker.wake();
+            call.seat.wake();
         }
         drop(state);
         // A program that closes descriptors it does not know closes these too. Their numbers are
         // then the next ones to be given out, and nobody's here.
-        self.stream.disown_if_closed();
-        self.watch.descriptor().disown_if_closed();
+        self.descriptors().for_each(Fd::disown_if_closed);
         sys::shutdown(&self.stream);
     }
 }
 
 impl State {
+    /// A seat that nobody uses.
+    fn free_seat(&mut self) -> Arc<Seat> {
+        // Its caller may be long in coming: one that is not the next is asked after again later.
+        self.leaving.rotate_left(usize::from(self.leaving.len() > 1));
+        if let Some(seat) = self.leaving.pop_back() {
+            if seat.is_free() {
+                return seat;
+            }
+            self.leaving.push_back(seat);
+        }
+        self.spare_seats.pop().unwrap_or_default()
+    }
+
+    /// Takes a call off the books whose answer has been left in its seat.
+    fn strike_off(&mut self, reqno: u64) {
+        if let Some(call) = self.requests.remove(reqno) {
+            self.leaving.push_back(call.seat);
+        }
+    }
+
     /// Whether what the server says may still be about calls of the program before exec.
     fn is_stale(&self) -> bool {
         self.resumed && !self.established
@@ -565,7 +733,7 @@ impl State {
         if let Some(call) = self.requests.get_mut(reqno) {
             call.pins -= 1;
             if call.pins == 0 && call.parked {
-                call.parker.wake();
+                call.seat.wake();
             }
         }
     }

@@ -100,8 +100,6 @@ fn total(program: &Path, name: &str, times: u32) -> Result<f64, Failure> {
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(program)
         .args([name, &times.to_string()])
-        // Polling without waiting depends on who is faster.
-        .env("RUMPCLIENT_SPIN_US", "0")
         .output()?;
     if !output.status.success() {
         return Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr)).into());

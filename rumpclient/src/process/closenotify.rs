@@ -2,6 +2,8 @@
 
 use std::os::fd::RawFd;
 
+use smallvec::SmallVec;
+
 use crate::client::Client;
 use crate::error::Error;
 use crate::netbsd::Errno;
@@ -35,13 +37,12 @@ impl Client {
     pub fn close_notify(&self, fd: RawFd, variant: CloseVariant) -> Result<RawFd, Error> {
         let session = self.link().session();
         session.check_process().map_err(|failure| self.failure_error(failure))?;
-        let (stream, watch) = session.descriptors();
-        let ours = [sys::number(stream), sys::number(watch)];
+        let ours: SmallVec<[RawFd; 3]> = session.descriptors().map(sys::number).collect();
         match variant {
             CloseVariant::FcloseM => {
                 let _signals = SignalsBlocked::new();
-                let last = ours[0].max(ours[1]);
-                sys::close_range(fd, last, ours);
+                let last = ours.iter().copied().max().unwrap_or(fd);
+                sys::close_range(fd, last, &ours);
                 Ok(fd.max(last.saturating_add(1)))
             }
             _ if !ours.contains(&fd) => Ok(fd),

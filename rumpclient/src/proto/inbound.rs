@@ -114,6 +114,9 @@ pub struct Step {
     pub event: Option<Event>,
 }
 
+/// The most bytes of a frame that have to be there before it can be acted on.
+pub const HEAD_MAX: usize = HEADER_SIZE + body::SYSCALL_RESPONSE;
+
 impl Step {
     const MORE: Self = Self { consumed: 0, event: None };
 }

@@ -6,12 +6,17 @@ use super::header::Kind;
 /// Outstanding requests, each with what the caller keeps about it.
 ///
 /// A request number holds a slot index and a generation, so that a late or invented answer never
-/// finds somebody else's request, and a look-up needs no hashing.
+/// finds somebody else's request, and a look-up needs no hashing. The first slot is for a request
+/// that has been numbered elsewhere.
 #[derive(Debug)]
 pub struct Requests<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
+    len: usize,
 }
+
+/// The slot of requests that are numbered elsewhere.
+const RESERVED: u32 = 0;
 
 #[derive(Debug)]
 struct Slot<T> {
@@ -21,11 +26,30 @@ struct Slot<T> {
 
 impl<T> Default for Requests<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new() }
+        let reserved = Slot { generation: 0, request: None };
+        Self { slots: vec![reserved], free: Vec::new(), len: 0 }
     }
 }
 
+/// The number of the `count`th request that is numbered elsewhere, for
+/// [`Requests::insert_numbered`].
+pub fn number(count: u32) -> u64 {
+    u64::from(count) << 32 | u64::from(RESERVED)
+}
+
 impl<T> Requests<T> {
+    /// Notes a request of type `kind` that has its number from [`number`]; one at a time.
+    pub fn insert_numbered(&mut self, reqno: u64, kind: Kind, request: T) {
+        debug_assert_eq!(reqno as u32, RESERVED);
+        let generation = (reqno >> 32) as u32;
+        let old = std::mem::replace(
+            &mut self.slots[RESERVED as usize],
+            Slot { generation, request: Some((kind, request)) },
+        );
+        debug_assert!(old.request.is_none(), "one such request at a time");
+        self.len += 1;
+    }
+
     /// Notes a request of type `kind`; returns the request number to send.
     pub fn insert(&mut self, kind: Kind, request: T) -> u64 {
         let index = self.free.pop().unwrap_or_else(|| {
@@ -35,6 +59,7 @@ impl<T> Requests<T> {
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         slot.request = Some((kind, request));
+        self.len += 1;
         u64::from(slot.generation) << 32 | u64::from(index)
     }
 
@@ -70,7 +95,10 @@ impl<T> Requests<T> {
     /// Forgets a request; its number is not used again until the generations wrap.
     pub fn remove(&mut self, reqno: u64) -> Option<T> {
         let (_, request) = self.slot(reqno)?.request.take()?;
-        self.free.push(reqno as u32);
+        if reqno as u32 != RESERVED {
+            self.free.push(reqno as u32);
+        }
+        self.len -= 1;
         Some(request)
     }
 
@@ -84,7 +112,7 @@ impl<T> Requests<T> {
 
     /// How many requests are outstanding.
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.len
     }
 
     /// Whether no request is outstanding.
@@ -108,6 +136,20 @@ mod tests {
         assert_eq!(requests.remove(first), Some('a'));
         assert_eq!(requests.remove(first), None);
         assert!(requests.handle_answer(first, Some(Kind::Syscall)).is_err());
+        assert_eq!(requests.len(), 1);
+    }
+
+    #[test]
+    fn a_request_numbered_elsewhere_is_one_like_others() {
+        let mut requests = Requests::default();
+        let other = requests.insert(Kind::Syscall, 'a');
+        requests.insert_numbered(number(7), Kind::Syscall, 'b');
+        assert!(requests.handle_answer(number(6), Some(Kind::Syscall)).is_err());
+        assert_eq!(requests.handle_answer(number(7), Some(Kind::Syscall)), Ok(&mut 'b'));
+        assert_eq!(requests.len(), 2);
+        assert_eq!(requests.remove(number(7)), Some('b'));
+        assert_ne!(requests.insert(Kind::Syscall, 'c') as u32, RESERVED);
+        assert_eq!(requests.remove(other), Some('a'));
         assert_eq!(requests.len(), 1);
     }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Session;
 use super::receive::{Rx, Work};
+use super::solo::BooksOpen;
 use super::transmit::Tx;
 use crate::error::{Error, Stage};
 use crate::sys::{self, Fd, Interest, SignalWatch, SignalsBlocked, Thread};
@@ -15,6 +16,7 @@ pub(crate) struct Frozen<'a> {
     session: &'a Session,
     _rx: MutexGuard<'a, Rx>,
     _tx: MutexGuard<'a, Tx>,
+    _books: BooksOpen<'a>,
 }
 
 impl Session {
@@ -29,6 +31,7 @@ impl Session {
         _signals: &SignalsBlocked,
         deadline: Option<Instant>,
     ) -> Result<Frozen<'_>, Error> {
+        let books = self.with_books_open();
         let mut rx = self.rx.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tx = self.tx.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -38,7 +41,7 @@ impl Session {
             let interest = Interest { read: !rx.is_between_frames(), write: !tx.is_flushed() };
             if !interest.read && !interest.write {
                 self.lock_state().frozen_by = Some(Thread::current());
-                return Ok(Frozen { session: self, _rx: rx, _tx: tx });
+                return Ok(Frozen { session: self, _rx: rx, _tx: tx, _books: books });
             }
             let ready = sys::poll_stream(&self.stream, interest, None, deadline)
                 .map_err(|source| Error::Io { stage: Stage::Calls, source })?;

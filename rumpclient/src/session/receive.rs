@@ -2,27 +2,33 @@
 
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use smallvec::SmallVec;
 
+use super::seat::Seat;
+use super::spin::Awaited;
 use super::transmit::{Body, Outgoing};
-use super::{Session, State};
+use super::{Session, State, Turns};
 use crate::error::{Error, Stage};
-use crate::memory::Span;
+use crate::memory::{self, Landing, Span};
+use crate::netbsd::Errno;
 use crate::proto::ProtocolError;
 use crate::proto::banner::Banner;
 use crate::proto::body;
 use crate::proto::inbound::{Event, Inbound, Reply};
-use crate::sys::{self, Io, Parker};
+use crate::sys::{self, Io, Window};
 use crate::table::Dir;
 
 /// Bytes read ahead: room for a burst of frames. Larger payloads go straight to their place.
-const BUFFER: usize = 64 << 10;
+pub(super) const BUFFER: usize = 64 << 10;
 
 /// Answers that may wait for a server which does not read them. A real one has at most 128 calls
 /// at work, each with one copyin.
 const ANSWERS_MAX: usize = 1024;
+
+/// Copyouts that are carried out together, at most.
+pub(super) const LANDINGS_MAX: usize = 64;
 
 /// Memory mapped for a server over a session's life, at most, bytes.
 const MAPPED_MAX: usize = 1 << 30;
@@ -31,11 +37,14 @@ const MAPPED_MAX: usize = 1 << 30;
 #[derive(Debug)]
 pub(super) struct Rx {
     inbound: Inbound,
-    buffer: Box<[u8]>,
+    buffer: Window,
     /// The part of the buffer that has arrived and not been handled.
     start: usize,
     end: usize,
     sink: Sink,
+    /// What has arrived for memory whose address nobody vouches for, and is still to be copied
+    /// there, with the calls that lend it.
+    landings: Vec<(u64, Landing)>,
 }
 
 /// Where the payload of the current copyout goes.
@@ -51,19 +60,26 @@ enum Sink {
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) answers: SmallVec<[Outgoing; 4]>,
-    wake: SmallVec<[Arc<Parker>; 8]>,
+    wake: SmallVec<[Arc<Seat>; 8]>,
 }
 
 impl Rx {
-    pub(super) fn new(frame_cap: usize, resumed: bool) -> Self {
+    pub(super) fn new(frame_cap: usize, resumed: bool, buffer: Window) -> Self {
         let start = if resumed { Inbound::resumed } else { Inbound::new };
         Self {
             inbound: start(frame_cap),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
+            buffer,
             start: 0,
             end: 0,
             sink: Sink::Discard,
+            landings: Vec::with_capacity(LANDINGS_MAX),
         }
+    }
+
+    /// Takes over `len` bytes at the front of the buffer, which is empty otherwise.
+    pub(super) fn take_over(&mut self, len: usize) {
+        debug_assert!(self.is_between_frames(), "nobody else has received");
+        (self.start, self.end) = (0, len);
     }
 
     /// Whether nothing of a frame has arrived without the rest.
@@ -73,28 +89,41 @@ impl Rx {
 }
 
 impl Session {
-    /// Reads what has arrived, once, and handles it. Takes all locks: call with none held.
-    pub(super) fn handle_readable(&self) -> Result<(), Error> {
+    /// Reads what has arrived, once, and handles it; whether there was anything. Takes all locks:
+    /// call with none held.
+    pub(super) fn handle_readable(&self, turns: &mut Turns) -> Result<bool, Error> {
         let mut work = Work::default();
         let mut rx = self.rx.lock().unwrap_or_else(PoisonError::into_inner);
         let result = self.read_once(&mut rx, &mut work);
         drop(rx);
         if !work.answers.is_empty() {
+            turns.awaited = Awaited::Next;
             self.submit(work.answers);
         }
         result
     }
 
-    /// Reads what has arrived, once, and handles it but for the answers it takes. Takes `state`.
-    pub(super) fn read_once(&self, rx: &mut Rx, work: &mut Work) -> Result<(), Error> {
-        let result = self.fill(rx).and_then(|()| self.handle_buffered(rx, work));
-        for parker in work.wake.drain(..) {
-            parker.wake();
+    /// Reads what has arrived, once, and handles it but for the answers it takes; whether there was
+    /// anything. Takes `state`.
+    pub(super) fn read_once(&self, rx: &mut Rx, work: &mut Work) -> Result<bool, Error> {
+        if !self.fill(rx)? {
+            return Ok(false);
         }
-        result
+        self.handle_buffered(rx, work).map(|()| true)
     }
 
-    fn fill(&self, rx: &mut Rx) -> Result<(), Error> {
+    /// Handles what somebody else has received. Takes `tx` and `state`.
+    pub(super) fn handle_taken_over(&self, mut rx: MutexGuard<'_, Rx>) {
+        let mut work = Work::default();
+        let result = self.handle_buffered(&mut rx, &mut work);
+        drop(rx);
+        self.submit(work.answers);
+        if let Err(error) = result {
+            self.end(error);
+        }
+    }
+
+    fn fill(&self, rx: &mut Rx) -> Result<bool, Error> {
         if rx.start == rx.end {
             (rx.start, rx.end) = (0, 0);
         } else if rx.end == rx.buffer.len() {
@@ -104,15 +133,19 @@ impl Session {
         }
         let outcome = match self.fill_direct(rx) {
             Some(outcome) => outcome,
-            None => sys::recv(&self.stream, &mut rx.buffer[rx.end..]).inspect(|io| {
-                if let Io::Moved(moved) = io {
+            None => match sys::recv(&self.stream, &mut rx.buffer[rx.end..]) {
+                Ok(Io::Moved(moved)) => {
                     rx.end += moved;
+                    Ok(Io::Moved(moved))
                 }
-            }),
+                // The program has unmapped memory that it does not know.
+                Ok(Io::Fault) => Err(io::ErrorKind::OutOfMemory.into()),
+                outcome => outcome,
+            },
         };
         match outcome {
             Ok(Io::Moved(0)) => Err(Error::Closed { stage: self.lock_state().stage() }),
-            Ok(_) => Ok(()),
+            Ok(io) => Ok(matches!(io, Io::Moved(_))),
             Err(source) if source.kind() == io::ErrorKind::ConnectionReset => {
                 Err(Error::Closed { stage: self.lock_state().stage() })
             }
@@ -154,16 +187,47 @@ impl Session {
 
     fn handle_buffered(&self, rx: &mut Rx, work: &mut Work) -> Result<(), Error> {
         let mut state = self.lock_state();
+        let result = self.handle_events(rx, &mut state, work);
+        // The buffer is filled anew after this.
+        self.land(rx, &mut state);
+        drop(state);
+        self.rx_at_rest.store(rx.is_between_frames(), Ordering::Release);
+        for seat in work.wake.drain(..) {
+            seat.wake();
+        }
+        result
+    }
+
+    fn handle_events(&self, rx: &mut Rx, state: &mut State, work: &mut Work) -> Result<(), Error> {
         loop {
-            rx.take_payload(&mut state);
+            rx.take_payload(state);
             let step = rx.inbound.handle_input(&rx.buffer[rx.start..rx.end])?;
             rx.start += step.consumed;
             let Some(event) = step.event else { return Ok(()) };
-            self.handle_event(&mut state, event, &mut rx.sink, work)?;
+            if rx.landings.len() == LANDINGS_MAX || !matches!(event, Event::Copyout { .. }) {
+                // A call's answer comes after its data, and so does what the server reads.
+                self.land(rx, state);
+            }
+            self.handle_event(state, event, &mut rx.sink, work)?;
             if work.answers.len() + self.tx_queued.load(Ordering::Relaxed) > ANSWERS_MAX {
                 return Err(ProtocolError::TooManyRequests { limit: ANSWERS_MAX }.into());
             }
         }
+    }
+
+    /// Copies what has arrived to its places. Under the state's lock, so that the memory stays lent.
+    fn land(&self, rx: &mut Rx, state: &mut State) {
+        let landings: SmallVec<[Landing; LANDINGS_MAX]> =
+            rx.landings.iter().map(|&(_, landing)| landing).collect();
+        let mut done = 0;
+        while done < landings.len() {
+            done += memory::land(rx.buffer.view(), self.window.as_ref(), &landings[done..]);
+            if let Some(&(owner, landing)) = rx.landings.get(done) {
+                state.fault(owner, landing.span, Dir::Out);
+                done += 1;
+            }
+        }
+        rx.landings.clear();
     }
 
     fn handle_event(
@@ -228,31 +292,43 @@ fn handle_response(
         let kind = reply.kind().map_or(u16::MAX, |kind| kind as u16);
         return Err(ProtocolError::UnexpectedResponse { reqno, kind });
     }
+    if let Reply::Syscall { error, retval } = reply
+        && call.parked
+        && call.pins == 0
+    {
+        // Nothing is left for the caller to do here: it need not take the lock to leave.
+        let error = if call.fault { Errno::EFAULT.raw() } else { error };
+        call.seat.leave_answer(error, retval);
+        work.wake.push(Arc::clone(&call.seat));
+        state.strike_off(reqno);
+        return Ok(());
+    }
     call.reply = Some(reply);
     if call.parked {
-        work.wake.push(Arc::clone(&call.parker));
+        work.wake.push(Arc::clone(&call.seat));
     }
     Ok(())
 }
 
 impl Rx {
-    /// Copies what has arrived of a copyout to its place. Under the state's lock, so that the
-    /// memory stays lent.
+    /// Takes what has arrived of a copyout, to be copied to its place. Under the state's lock, so
+    /// that the memory stays lent.
     fn take_payload(&mut self, state: &mut State) {
-        let len = self.inbound.payload_remaining().min(self.end - self.start);
+        let (at, len) = (self.start, self.inbound.payload_remaining().min(self.end - self.start));
         if len == 0 {
             return;
         }
-        let payload = &self.buffer[self.start..self.start + len];
         if let Sink::Memory { owner, span } = self.sink {
             self.sink = match state.requests.get_mut(owner) {
-                Some(call) if call.is_running() => match span.write(payload) {
-                    Ok(()) => Sink::Memory { owner, span: span.skip(len) },
-                    Err(_) => {
-                        state.fault(owner, span, Dir::Out);
-                        Sink::Discard
+                Some(call) if call.is_running() => {
+                    if span.is_raw() {
+                        self.landings.push((owner, Landing { span: span.front(len), at }));
+                    } else {
+                        // Borrowed memory is there.
+                        let _ = span.write(&self.buffer[at..at + len]);
                     }
-                },
+                    Sink::Memory { owner, span: span.skip(len) }
+                }
                 _ => Sink::Discard,
             };
         }

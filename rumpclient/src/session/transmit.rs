@@ -67,6 +67,11 @@ impl Outgoing {
         Self { frame, body: Body::None, sent: 0, request: Some(reqno) }
     }
 
+    /// A request of whose frame the host has taken `sent` bytes already.
+    pub(super) fn partly_sent(reqno: u64, frame: SmallFrame, sent: usize) -> Self {
+        Self { sent, ..Self::request(reqno, frame) }
+    }
+
     pub(super) fn answer(frame: SmallFrame, body: Body) -> Self {
         Self { frame, body, sent: 0, request: None }
     }
@@ -103,7 +108,7 @@ impl Session {
         result
     }
 
-    fn note_queued(&self, tx: &Tx) {
+    pub(super) fn note_queued(&self, tx: &Tx) {
         let queued = if tx.broken { 0 } else { tx.queue.len() };
         self.tx_queued.store(queued, Ordering::Release);
     }
@@ -230,6 +235,11 @@ impl Tx {
             moved -= left;
             self.queue.pop_front();
         }
+    }
+
+    /// Queues a frame ahead of all others.
+    pub(super) fn push_front(&mut self, frame: Outgoing) {
+        self.queue.push_front(frame);
     }
 
     /// Whether everything queued has been taken by the host.

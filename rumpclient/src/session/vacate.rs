@@ -23,12 +23,9 @@ impl Session {
     /// [`Error::Io`] when the host has no other number left; EBUSY in a signal handler on top of
     /// an exec.
     pub(crate) fn vacate(&self, number: RawFd) -> Result<(), Error> {
-        let (stream, watch) = self.descriptors();
-        let descriptor = match number {
-            number if number == sys::number(stream) => stream,
-            number if number == sys::number(watch) => watch.descriptor(),
-            _ => return Ok(()),
-        };
+        let ours = self.descriptors().find(|&descriptor| sys::number(descriptor) == number);
+        let Some(descriptor) = ours else { return Ok(()) };
+        let _books = self.with_books_open();
         {
             let _signals = SignalsBlocked::new();
             let frozen_by = self.lock_state().frozen_by;

@@ -18,7 +18,7 @@ use linux as host;
 compile_error!("rumpclient has no host layer for this system yet: add one beside sys/linux");
 
 // Fd                 a descriptor, close-on-exec, never 0 to 2; let go where the program closed it
-// close_range        closes a range of numbers but for two
+// close_range        closes a range of numbers but for some
 pub(crate) use host::{Fd, close_range};
 
 // Io                 what became of a transfer: bytes, end, would block, bad address
@@ -41,7 +41,11 @@ pub(crate) use host::{
 // Interest           which directions of a stream, and which signal watch, to wait for
 // poll_stream        waits for one of them, by a deadline
 // Parker             where a thread sleeps until another one, or a signal, wakes it
-pub(crate) use host::{Interest, Parker, poll_stream};
+// Record             a transfer whose outcome is in memory before the host's call returns
+// Patience           a wait for a stream that can be called off as it begins
+// leaves_room        whether the server can run while this thread does
+// yield_cpu          lets others run first
+pub(crate) use host::{Interest, Parker, Patience, Record, leaves_room, poll_stream, yield_cpu};
 
 // SignalsBlocked     holds signals back from this thread while it lives
 // SignalWatch        a descriptor that is readable while a signal that the caller takes is pending
@@ -52,7 +56,9 @@ pub(crate) use host::{SignalWatch, SignalsBlocked, raise_process};
 // map_anonymous      fresh zeroed memory
 // read_process       copies from callers' memory: a bad address is EFAULT, never a signal
 // write_process      copies to it, likewise
-pub(crate) use host::{map_anonymous, page_size, read_process, write_process};
+// Window             a buffer from which bytes can be copied to many callers' addresses at once
+// View               a look at one that is not borrowed
+pub(crate) use host::{View, Window, map_anonymous, page_size, read_process, write_process};
 
 // lineage            tells a forked child from its parent
 // Thread             tells threads apart

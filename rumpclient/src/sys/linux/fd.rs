@@ -44,6 +44,11 @@ impl Fd {
         close_number(self.0.swap(GONE, Ordering::AcqRel));
     }
 
+    /// Whether it has not been given up.
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.load(Ordering::Acquire) != GONE
+    }
+
     /// Gives the descriptor up if somebody else has closed it.
     pub(crate) fn disown_if_closed(&self) {
         if !is_open(self.as_raw_fd()) {
@@ -92,7 +97,7 @@ fn close_number(number: RawFd) {
 
 /// Closes every descriptor from `first` to `last` but those in `keep`, on the program's behalf;
 /// numbers that are not open are passed over.
-pub(crate) fn close_range(first: RawFd, last: RawFd, keep: [RawFd; 2]) {
+pub(crate) fn close_range(first: RawFd, last: RawFd, keep: &[RawFd]) {
     for number in first.max(0)..=last {
         if !keep.contains(&number) && is_open(number) {
             close_number(number);

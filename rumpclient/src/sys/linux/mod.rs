@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+mod cpu;
 mod fd;
 mod folder;
 mod lineage;
@@ -11,10 +12,13 @@ mod poll;
 mod process;
 mod program;
 mod raw;
+mod record;
 mod signals;
 mod socket;
 mod spawn;
+mod window;
 
+pub(crate) use cpu::{leaves_room, yield_cpu};
 pub(crate) use fd::{Fd, close_range};
 pub(crate) use folder::PrivateFolder;
 pub(crate) use lineage::lineage;
@@ -28,11 +32,13 @@ pub(crate) use process::{
     stream_identity,
 };
 pub(crate) use program::{Thread, command_name, process_id, working_directory};
+pub(crate) use record::{Patience, Record};
 pub(crate) use signals::{SignalWatch, SignalsBlocked, raise_process};
 pub(crate) use socket::{
     Io, IoVec, connect_inet, connect_unix, peer_address, peer_credentials, recv, recv_vectored,
     send, shutdown,
 };
 pub(crate) use spawn::{Spawned, is_executable, open_null, pipe, socket_pair, spawn};
+pub(crate) use window::{View, Window};
 
 use raw::syscall;

@@ -1,9 +1,11 @@
 //! Facts about the running program.
 
+use std::cell::Cell;
 use std::ffi::{CString, OsString};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
@@ -22,6 +24,22 @@ impl Thread {
     /// The one that runs this.
     pub(crate) fn current() -> Self {
         Self(rustix::thread::gettid())
+    }
+
+    /// A number of 29 bits that no other thread of the process has: a cheap name.
+    pub(crate) fn tag() -> u32 {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        thread_local! {
+            static TAG: Cell<u32> = const { Cell::new(0) };
+        }
+        match TAG.get() {
+            0 => {
+                let tag = LAST.fetch_add(1, Ordering::Relaxed) % ((1 << 29) - 1) + 1;
+                TAG.set(tag);
+                tag
+            }
+            tag => tag,
+        }
     }
 }
 

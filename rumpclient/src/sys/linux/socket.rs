@@ -126,7 +126,7 @@ pub(crate) fn recv(socket: &Fd, buffer: &mut [u8]) -> io::Result<Io> {
     unsafe { recv_vectored(socket, &mut vectors) }
 }
 
-fn outcome(result: io::Result<usize>) -> io::Result<Io> {
+pub(super) fn outcome(result: io::Result<usize>) -> io::Result<Io> {
     match result {
         Ok(moved) => Ok(Io::Moved(moved)),
         Err(error) => match error.raw_os_error() {

@@ -1,0 +1,492 @@
+//! A call that has the connection to itself.
+//!
+//! Most programs make one call at a time. Such a call need not be on the books that callers share:
+//! it takes no lock and holds back no signal, and costs two or three host calls in all. Whoever
+//! comes while it is under way, another thread or a signal handler on top of its own, **opens the
+//! books**: enters the call there, as if it had been registered like any other, and goes on by the
+//! rules of `session.rs`. So does the call itself when the server has more to say than an answer.
+//!
+//! # Who may touch what
+//! The gate says who runs the connection.
+//! - [`IDLE`]: nobody. Whoever passes it has the connection, and the place for a call.
+//! - [`SENDING`], [`RECEIVING`], [`PLACING`]: one thread, which puts a call in place and sends it,
+//!   receives, or copies what has come to the call's memory.
+//! - [`WAITING`]: the same thread, but it polls and touches nothing.
+//! - [`SHARED`]: those who hold the locks. The books are open, until nothing is on them.
+//!
+//! Another thread may open the books while this one waits, and when a host call that it was at is
+//! known to be over: a signal handler may keep it from going on. Else it tries again, which takes a
+//! moment. A handler on top of the thread itself may open the books in any case.
+//!
+//! That is what the [`Record`]s are for: what a host call has moved is written down, and one that is
+//! still to be made is spoilt. The thread finds the gate lost at its next step and is an ordinary
+//! caller from then on. A step that changes more than its own variables is made with signals held
+//! back, behind a gate that nobody passes: PLACING.
+
+#![allow(unsafe_code)]
+
+use std::cell::UnsafeCell;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::receive::{BUFFER, LANDINGS_MAX};
+use super::spin::{Awaited, Waited};
+use super::transmit::Outgoing;
+use super::{Call, Failure, Session};
+use crate::lend::Lends;
+use crate::memory::{self, Landing};
+use crate::proto::body::{self, SmallFrame};
+use crate::proto::header::Kind;
+use crate::proto::inbound::{Event, HEAD_MAX, Inbound, Reply};
+use crate::proto::requests;
+use crate::sys::{self, Patience, Record, SignalsBlocked, Thread, View};
+use crate::table::Dir;
+
+/// The gate: what is going on, the thread that it goes on in, and a count of calls, so that a gate
+/// that looks the same is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Gate(u64);
+
+const IDLE: u64 = 0;
+const SHARED: u64 = 1;
+const SENDING: u64 = 2;
+const WAITING: u64 = 3;
+const RECEIVING: u64 = 4;
+const PLACING: u64 = 5;
+
+impl Gate {
+    const STATE: u64 = 7;
+    const COUNT: u64 = 1 << 32;
+
+    fn state(self) -> u64 {
+        self.0 & Self::STATE
+    }
+
+    /// The same call of the same thread, in another state.
+    fn to(self, state: u64) -> Self {
+        Self(self.0 & !Self::STATE | state)
+    }
+
+    /// The same count of calls, with nobody's call under way.
+    fn nobodys(self, state: u64) -> Self {
+        Self(self.0 & !(Self::COUNT - 1) | state)
+    }
+
+    /// The next call, of this thread.
+    fn next(self, thread: u32) -> Self {
+        Self(
+            (self.0 & !(Self::COUNT - 1)).wrapping_add(Self::COUNT)
+                | u64::from(thread) << 3
+                | SENDING,
+        )
+    }
+
+    fn thread(self) -> u32 {
+        (self.0 as u32) >> 3
+    }
+
+    /// The number of the call's request.
+    fn reqno(self) -> u64 {
+        requests::number((self.0 >> 32) as u32)
+    }
+}
+
+/// How many times a call receives before it goes on the books.
+const READS: usize = 4;
+
+/// How long a call may wait before it goes on the books anyway. Whoever has taken its answer, in
+/// place of a thread that was slow to come round, cannot wake it here.
+const ALONE_MAX: Duration = Duration::from_secs(1);
+
+/// What a call has that is on no books.
+#[derive(Debug)]
+pub(super) struct Solo {
+    gate: AtomicU64,
+    /// There is a call in place. Without one, whoever opens the books finds nothing to enter.
+    called: AtomicBool,
+    /// The call has been entered in the books, and its thread does not know.
+    entered: AtomicBool,
+    place: UnsafeCell<Place>,
+    send: Record,
+    receive: [Record; READS],
+    /// How long its thread waits for the next.
+    patience: Patience,
+    /// How many of those have been dealt with.
+    consumed: AtomicU8,
+    /// The receiver's buffer.
+    buffer: View,
+}
+
+// SAFETY: see "Who may touch what": the atomics tell whose the place is, and the records and the
+// buffer's bytes are only touched along with it.
+unsafe impl Sync for Solo {}
+
+#[derive(Debug)]
+struct Place {
+    frame: SmallFrame,
+    lends: Lends,
+}
+
+/// What has been received at once, if it is only data and the answer.
+struct Burst {
+    data: SmallVec<[Data; LANDINGS_MAX]>,
+    /// The end of it.
+    reply: Option<Reply>,
+}
+
+/// The data of a copyout.
+struct Data {
+    /// Where the server wants it.
+    address: usize,
+    len: usize,
+    /// Where it stands in the buffer.
+    at: usize,
+}
+
+impl Solo {
+    /// With the gate shared until somebody closes the books.
+    pub(super) fn new(buffer: View) -> Self {
+        let place = Place { frame: body::prefork(0), lends: Lends::default() };
+        Self {
+            gate: AtomicU64::new(SHARED),
+            called: AtomicBool::new(false),
+            entered: AtomicBool::new(false),
+            place: UnsafeCell::new(place),
+            send: Record::new(),
+            receive: std::array::from_fn(|_| Record::new()),
+            patience: Patience::default(),
+            consumed: AtomicU8::new(0),
+            buffer,
+        }
+    }
+
+    fn gate(&self) -> Gate {
+        Gate(self.gate.load(Ordering::Acquire))
+    }
+
+    fn pass(&self, from: Gate, to: Gate) -> bool {
+        self.gate.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Whether the books are open.
+    pub(super) fn is_shared(&self) -> bool {
+        self.gate().state() == SHARED
+    }
+
+    /// Closes the books, which the caller has found empty under the state's lock.
+    pub(super) fn close_books(&self) {
+        let gate = self.gate();
+        debug_assert_eq!(gate.state(), SHARED, "only open books are closed");
+        self.gate.store(gate.to(IDLE).0, Ordering::Release);
+    }
+
+    /// Puts a call in place.
+    ///
+    /// # Safety
+    /// The thread must have come in SENDING, with no call in place.
+    unsafe fn set_up(&self, gate: Gate, frame: &SmallFrame, lends: Lends) {
+        // SAFETY: the place is this thread's: a handler on top finds no call and leaves it alone,
+        // and keeps others out.
+        let place = unsafe { &mut *self.place.get() };
+        place.frame = frame.with_reqno(gate.reqno());
+        place.lends = lends;
+        let bytes = place.frame.as_bytes();
+        self.consumed.store(0, Ordering::Relaxed);
+        // SAFETY: the records go with the place, and stay where they are.
+        unsafe {
+            self.send.prepare(bytes.as_ptr().cast_mut(), bytes.len());
+            for record in &self.receive {
+                record.prepare(self.buffer.start(), BUFFER);
+            }
+        }
+        self.called.store(true, Ordering::Release);
+    }
+
+    /// Whether a thread other than the one at the gate may open the books.
+    fn is_open_to_others(&self, gate: Gate) -> bool {
+        match gate.state() {
+            WAITING => true,
+            SENDING => self.called.load(Ordering::Acquire) && self.send.moved().is_some(),
+            RECEIVING => self.receiving().is_some_and(|record| record.moved().is_some()),
+            _ => false,
+        }
+    }
+
+    /// The record of what is being received.
+    fn receiving(&self) -> Option<&Record> {
+        self.receive.get(usize::from(self.consumed.load(Ordering::Acquire)))
+    }
+
+    /// What has been received and not been dealt with, bytes.
+    fn pending(&self) -> usize {
+        self.receiving().and_then(Record::moved).unwrap_or(0)
+    }
+}
+
+impl Session {
+    /// Makes a call without the books, as long as that is possible. `None`, with what the call lends
+    /// left where it is, when the connection is not idle.
+    pub(super) fn call_alone(
+        &self,
+        frame: &SmallFrame,
+        lends: &mut Lends,
+        deadline: Option<Instant>,
+    ) -> Option<Result<Reply, Failure>> {
+        let (solo, idle) = (&self.solo, self.solo.gate());
+        let gate = idle.next(Thread::tag());
+        if idle.state() != IDLE || !solo.pass(idle, gate) {
+            return None;
+        }
+        // SAFETY: the thread has come in SENDING.
+        unsafe { solo.set_up(gate, frame, std::mem::take(lends)) };
+        if solo.gate() != gate && !self.is_entered() {
+            // A handler has opened the books before there was anything to enter.
+            solo.called.store(false, Ordering::Release);
+            // SAFETY: nobody comes in before `unbar`.
+            *lends = std::mem::take(unsafe { &mut (*solo.place.get()).lends });
+            self.unbar();
+            return None;
+        }
+        let reply = self.converse(gate, frame.as_bytes().len(), deadline);
+        Some(reply.map_or_else(|| self.go_on_the_books(gate, deadline), Ok))
+    }
+
+    /// Sends the call that is in place, a frame of `len` bytes, and receives its answer. `None`
+    /// where that takes the books, or somebody has opened them.
+    fn converse(&self, gate: Gate, len: usize, deadline: Option<Instant>) -> Option<Reply> {
+        let solo = &self.solo;
+        // SAFETY: the record is of the frame in place, which is not written to as long as it is.
+        let sent = unsafe { solo.send.send(&self.stream) };
+        if !sent.is_ok_and(|progress| progress) || solo.send.moved() != Some(len) {
+            return None;
+        }
+        if !solo.pass(gate.to(SENDING), gate.to(WAITING)) {
+            return None;
+        }
+        for (count, record) in (1..).zip(&solo.receive) {
+            if !self.receive_alone(record, gate, deadline) {
+                return None;
+            }
+            let burst = self.read_burst(record.moved()?, gate.reqno())?;
+            // Whoever comes on top is to find the data in place and accounted for, or neither.
+            let _signals = (!burst.data.is_empty()).then(SignalsBlocked::new);
+            let mut state = RECEIVING;
+            if !burst.data.is_empty() {
+                if !self.place_data(&burst.data, gate) {
+                    return None;
+                }
+                state = PLACING;
+            }
+            let Some(reply) = burst.reply else {
+                solo.consumed.store(count, Ordering::Release);
+                if solo.pass(gate.to(state), gate.to(WAITING)) {
+                    continue;
+                }
+                return None;
+            };
+            solo.called.store(false, Ordering::Release);
+            if !solo.pass(gate.to(state), gate.nobodys(IDLE)) {
+                if self.is_entered() {
+                    return None;
+                }
+                self.unbar();
+            }
+            return Some(reply);
+        }
+        None
+    }
+
+    /// Waits until there is something and receives it; whether the gate is still this thread's.
+    fn receive_alone(&self, record: &Record, gate: Gate, deadline: Option<Instant>) -> bool {
+        let look = |patience| {
+            self.solo.patience.set(patience);
+            // A handler that opens the books after this calls the wait off.
+            if self.solo.gate() != gate.to(WAITING) {
+                return Err(());
+            }
+            let ready = self.solo.patience.wait(&self.stream).map_err(drop)?;
+            // In the child of a handler that forked, the stream is the parent's.
+            self.check_process().map_err(drop)?;
+            Ok(ready)
+        };
+        let mut ready = self.stay_awake(Awaited::Answer, || look(Duration::ZERO));
+        let asleep = Instant::now();
+        let until = [Some(asleep + ALONE_MAX), deadline].into_iter().flatten().min();
+        while ready == Ok(false) {
+            let left =
+                until.map_or(ALONE_MAX, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return false;
+            }
+            ready = look(left);
+            if ready == Ok(true) {
+                self.spin.learn(Awaited::Answer, Waited::Asleep(asleep.elapsed()));
+            }
+        }
+        ready == Ok(true)
+            && self.solo.pass(gate.to(WAITING), gate.to(RECEIVING))
+            // SAFETY: the buffer goes with the gate; the call fails once that is lost.
+            && unsafe { record.receive(&self.stream) }.is_ok_and(|received| received)
+    }
+
+    /// Takes `len` received bytes for what they are, if nothing is among them but data and, at the
+    /// end, the call's answer. Changes nothing, and draws no conclusions from what is no good.
+    fn read_burst(&self, len: usize, reqno: u64) -> Option<Burst> {
+        let mut inbound = Inbound::resumed(self.settings.frame_cap);
+        let mut burst = Burst { data: SmallVec::new(), reply: None };
+        let mut at = 0;
+        while at < len && burst.reply.is_none() && burst.data.len() < LANDINGS_MAX {
+            let mut head = [0; HEAD_MAX];
+            let head = &mut head[..HEAD_MAX.min(len - at)];
+            self.solo.buffer.read(at, head);
+            let step = inbound.handle_input(head).ok()?;
+            at += step.consumed;
+            match step.event? {
+                Event::Response { reqno: answered, reply: reply @ Reply::Syscall { .. } }
+                    if answered == reqno =>
+                {
+                    burst.reply = Some(reply);
+                }
+                Event::Copyout { address, len: size } if size <= len - at => {
+                    burst.data.push(Data { address, len: size, at });
+                    inbound.handle_payload(size);
+                    at += size;
+                }
+                _ => return None,
+            }
+        }
+        (at == len && len > 0).then_some(burst)
+    }
+
+    /// Copies data to the memory that the call lends, and leaves the gate at PLACING. Whether all of
+    /// it could be copied, and the gate was still this thread's; signals must be held back.
+    fn place_data(&self, data: &[Data], gate: Gate) -> bool {
+        if self.check_process().is_err() || !self.solo.pass(gate.to(RECEIVING), gate.to(PLACING)) {
+            return false;
+        }
+        // SAFETY: nobody passes the gate, or comes on top.
+        let lends = unsafe { &(*self.solo.place.get()).lends };
+        let landings: Option<SmallVec<[Landing; LANDINGS_MAX]>> = data
+            .iter()
+            .map(|data| {
+                let span = lends.span(data.address, data.len, Dir::Out)?;
+                Some(Landing { span, at: data.at })
+            })
+            .collect();
+        landings.is_some_and(|landings| {
+            memory::land(self.solo.buffer, self.window.as_ref(), &landings) == landings.len()
+        })
+    }
+
+    /// Whether whoever has opened the books has entered the call. If not, it waits for `unbar`. In
+    /// the child of a handler that forked there is nothing to wait for, or to lock.
+    fn is_entered(&self) -> bool {
+        let _signals = SignalsBlocked::new();
+        if self.check_process().is_err() {
+            return true;
+        }
+        // Opening the books is one step to those who hold the lock.
+        let _state = self.lock_state();
+        self.solo.entered.load(Ordering::Acquire)
+    }
+
+    /// Goes on with a call that has been made without the books, as an ordinary caller.
+    fn go_on_the_books(&self, gate: Gate, deadline: Option<Instant>) -> Result<Reply, Failure> {
+        let signals = SignalsBlocked::new();
+        self.check_process()?;
+        self.open_books();
+        self.solo.entered.store(false, Ordering::Release);
+        self.wait(gate.reqno(), signals, deadline)
+    }
+
+    /// Has the connection run by the books. They stay open until the state's lock is released with
+    /// nothing on them. Takes all locks: call with none held, and signals held back.
+    pub(super) fn open_books(&self) {
+        let (solo, thread) = (&self.solo, Thread::tag());
+        loop {
+            let gate = solo.gate();
+            let open = match gate.state() {
+                SHARED => true,
+                IDLE => solo.pass(gate, gate.to(SHARED)),
+                _ if gate.thread() == thread || solo.is_open_to_others(gate) => {
+                    self.enter_call(gate, gate.thread() == thread)
+                }
+                _ => false,
+            };
+            if open {
+                return;
+            }
+            sys::yield_cpu();
+        }
+    }
+
+    /// Opens the books and enters the call that is in place; whether the gate was still that.
+    fn enter_call(&self, gate: Gate, own: bool) -> bool {
+        let solo = &self.solo;
+        let mut rx = self.rx.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tx = self.tx.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock_state();
+        if !solo.pass(gate, gate.nobodys(SHARED)) {
+            return false;
+        }
+        if !solo.called.swap(false, Ordering::AcqRel) {
+            // The thread below is about to put a call in place, or has its answer: it says when.
+            state.barred += 1;
+            return true;
+        }
+        // SAFETY: the thread whose place it is has lost it, and touches nothing before it has seen
+        // that.
+        let place = unsafe { &mut *solo.place.get() };
+        let reqno = gate.reqno();
+        let call = Call::new(state.free_seat(), std::mem::take(&mut place.lends));
+        state.requests.insert_numbered(reqno, Kind::Syscall, call);
+        if !own {
+            (state.receiver, state.unaware) = (Some(reqno), Some(gate.thread()));
+        }
+        let sent = solo.send.moved().unwrap_or(0);
+        if sent < place.frame.as_bytes().len() {
+            tx.push_front(Outgoing::partly_sent(reqno, place.frame, sent));
+        }
+        let pending = solo.pending();
+        solo.send.spoil();
+        solo.receive.iter().for_each(Record::spoil);
+        solo.patience.call_off();
+        solo.entered.store(true, Ordering::Release);
+        drop(state);
+        self.note_queued(&tx);
+        drop(tx);
+        if pending > 0 {
+            // It has been taken off the stream, so it is for whoever opens the books.
+            rx.take_over(pending);
+            self.handle_taken_over(rx);
+        }
+        true
+    }
+
+    /// Opens the books, for as long as the result lives.
+    pub(super) fn with_books_open(&self) -> BooksOpen<'_> {
+        let _signals = SignalsBlocked::new();
+        self.books().barred += 1;
+        BooksOpen(self)
+    }
+
+    /// Lets the books be closed again, as far as this thread is concerned.
+    fn unbar(&self) {
+        let _signals = SignalsBlocked::new();
+        let mut state = self.lock_state();
+        state.barred -= 1;
+        self.close_books(&state);
+    }
+}
+
+/// As long as it lives, no call is made without the books.
+pub(super) struct BooksOpen<'s>(&'s Session);
+
+impl Drop for BooksOpen<'_> {
+    fn drop(&mut self) {
+        self.0.unbar();
+    }
+}
