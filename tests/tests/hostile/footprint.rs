@@ -9,7 +9,7 @@ use super::EFAULT;
 const LARGE: usize = 60 << 20;
 
 /// The most memory that the library may take to move it, bytes: its own buffer and small change.
-const LITTLE: usize = 2 << 20;
+const LITTLE: usize = 4 << 20;
 
 fn moves(program: &'static str, script: fn(&mut Peer)) -> Case {
     Case::new(program, script)
