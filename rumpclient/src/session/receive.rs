@@ -112,10 +112,15 @@ impl Session {
         self.handle_buffered(rx, work).map(|()| true)
     }
 
-    /// Handles what somebody else has received. Takes `tx` and `state`.
-    pub(super) fn handle_taken_over(&self, mut rx: MutexGuard<'_, Rx>) {
+    /// Handles what somebody else has received, before anybody else sees the state. Takes `tx`
+    /// afterwards.
+    pub(super) fn handle_taken_over(
+        &self,
+        mut rx: MutexGuard<'_, Rx>,
+        state: MutexGuard<'_, State>,
+    ) {
         let mut work = Work::default();
-        let result = self.handle_buffered(&mut rx, &mut work);
+        let result = self.handle_locked(&mut rx, state, &mut work);
         drop(rx);
         self.submit(work.answers);
         if let Err(error) = result {
@@ -186,12 +191,20 @@ impl Session {
     }
 
     fn handle_buffered(&self, rx: &mut Rx, work: &mut Work) -> Result<(), Error> {
-        let mut state = self.lock_state();
+        self.handle_locked(rx, self.lock_state(), work)
+    }
+
+    fn handle_locked(
+        &self,
+        rx: &mut Rx,
+        mut state: MutexGuard<'_, State>,
+        work: &mut Work,
+    ) -> Result<(), Error> {
         let result = self.handle_events(rx, &mut state, work);
         // The buffer is filled anew after this.
         self.land(rx, &mut state);
-        drop(state);
         self.rx_at_rest.store(rx.is_between_frames(), Ordering::Release);
+        drop(state);
         for seat in work.wake.drain(..) {
             seat.wake();
         }

@@ -1,7 +1,8 @@
 //! A call that has the connection to itself.
 //!
 //! Most programs make one call at a time. Such a call need not be on the books that callers share:
-//! it takes no lock and holds back no signal, and costs two or three host calls in all. Whoever
+//! it takes no lock, and lets signals in while it waits: the host calls are two for the signal mask,
+//! to send, to poll and to receive. Whoever
 //! comes while it is under way, another thread or a signal handler on top of its own, **opens the
 //! books**: enters the call there, as if it had been registered like any other, and goes on by the
 //! rules of `session.rs`. So does the call itself when the server has more to say than an answer.
@@ -14,14 +15,13 @@
 //! - [`WAITING`]: the same thread, but it polls and touches nothing.
 //! - [`SHARED`]: those who hold the locks. The books are open, until nothing is on them.
 //!
-//! Another thread may open the books while this one waits, and when a host call that it was at is
-//! known to be over: a signal handler may keep it from going on. Else it tries again, which takes a
-//! moment. A handler on top of the thread itself may open the books in any case.
+//! Another thread may open the books while this one waits, and when what it was to receive is known
+//! to be there: a signal handler may keep it from going on. Else it tries again, which takes a moment. A handler on top of the thread itself may open the books in any case.
 //!
 //! That is what the [`Record`]s are for: what a host call has moved is written down, and one that is
 //! still to be made is spoilt. The thread finds the gate lost at its next step and is an ordinary
-//! caller from then on. A step that changes more than its own variables is made with signals held
-//! back, behind a gate that nobody passes: PLACING.
+//! caller from then on. SENDING and PLACING, which change more than its own variables, go with signals
+//! held back: nobody passes the gate then.
 
 #![allow(unsafe_code)]
 
@@ -105,17 +105,17 @@ const ALONE_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Solo {
     gate: AtomicU64,
-    /// There is a call in place. Without one, whoever opens the books finds nothing to enter.
+    /// The call in place waits for its answer. Else whoever opens the books has nothing to enter.
     called: AtomicBool,
     /// The call has been entered in the books, and its thread does not know.
     entered: AtomicBool,
     place: UnsafeCell<Place>,
     send: Record,
     receive: [Record; READS],
-    /// How long its thread waits for the next.
-    patience: Patience,
     /// How many of those have been dealt with.
     consumed: AtomicU8,
+    /// How long its thread waits for the next.
+    patience: Patience,
     /// The receiver's buffer.
     buffer: View,
 }
@@ -186,10 +186,9 @@ impl Solo {
     /// Puts a call in place.
     ///
     /// # Safety
-    /// The thread must have come in SENDING, with no call in place.
+    /// The thread must have come in SENDING, with signals held back.
     unsafe fn set_up(&self, gate: Gate, frame: &SmallFrame, lends: Lends) {
-        // SAFETY: the place is this thread's: a handler on top finds no call and leaves it alone,
-        // and keeps others out.
+        // SAFETY: the place is this thread's: nobody passes the gate, or comes on top.
         let place = unsafe { &mut *self.place.get() };
         place.frame = frame.with_reqno(gate.reqno());
         place.lends = lends;
@@ -209,7 +208,6 @@ impl Solo {
     fn is_open_to_others(&self, gate: Gate) -> bool {
         match gate.state() {
             WAITING => true,
-            SENDING => self.called.load(Ordering::Acquire) && self.send.moved().is_some(),
             RECEIVING => self.receiving().is_some_and(|record| record.moved().is_some()),
             _ => false,
         }
@@ -236,36 +234,35 @@ impl Session {
         deadline: Option<Instant>,
     ) -> Option<Result<Reply, Failure>> {
         let (solo, idle) = (&self.solo, self.solo.gate());
+        if idle.state() != IDLE {
+            return None;
+        }
         let gate = idle.next(Thread::tag());
-        if idle.state() != IDLE || !solo.pass(idle, gate) {
+        // A handler on top of this would keep other threads out for as long as it takes.
+        let signals = SignalsBlocked::new();
+        if !solo.pass(idle, gate) {
             return None;
         }
         // SAFETY: the thread has come in SENDING.
         unsafe { solo.set_up(gate, frame, std::mem::take(lends)) };
-        if solo.gate() != gate && !self.is_entered() {
-            // A handler has opened the books before there was anything to enter.
-            solo.called.store(false, Ordering::Release);
-            // SAFETY: nobody comes in before `unbar`.
-            *lends = std::mem::take(unsafe { &mut (*solo.place.get()).lends });
-            self.unbar();
-            return None;
-        }
-        let reply = self.converse(gate, frame.as_bytes().len(), deadline);
+        let waiting = self.send_alone(frame.as_bytes().len())
+            && solo.pass(gate.to(SENDING), gate.to(WAITING));
+        drop(signals);
+        let reply = if waiting { self.converse(gate, deadline) } else { None };
         Some(reply.map_or_else(|| self.go_on_the_books(gate, deadline), Ok))
     }
 
-    /// Sends the call that is in place, a frame of `len` bytes, and receives its answer. `None`
-    /// where that takes the books, or somebody has opened them.
-    fn converse(&self, gate: Gate, len: usize, deadline: Option<Instant>) -> Option<Reply> {
-        let solo = &self.solo;
+    /// Sends the call that is in place, a frame of `len` bytes; whether all of it is on its way.
+    fn send_alone(&self, len: usize) -> bool {
         // SAFETY: the record is of the frame in place, which is not written to as long as it is.
-        let sent = unsafe { solo.send.send(&self.stream) };
-        if !sent.is_ok_and(|progress| progress) || solo.send.moved() != Some(len) {
-            return None;
-        }
-        if !solo.pass(gate.to(SENDING), gate.to(WAITING)) {
-            return None;
-        }
+        let sent = unsafe { self.solo.send.send(&self.stream) };
+        sent.is_ok_and(|progress| progress) && self.solo.send.moved() == Some(len)
+    }
+
+    /// Receives the answer to the call that has been sent. `None` where that takes the books, or
+    /// somebody has opened them.
+    fn converse(&self, gate: Gate, deadline: Option<Instant>) -> Option<Reply> {
+        let solo = &self.solo;
         for (count, record) in (1..).zip(&solo.receive) {
             if !self.receive_alone(record, gate, deadline) {
                 return None;
@@ -312,24 +309,36 @@ impl Session {
             self.check_process().map_err(drop)?;
             Ok(ready)
         };
-        let mut ready = self.stay_awake(Awaited::Answer, || look(Duration::ZERO));
-        let asleep = Instant::now();
-        let until = [Some(asleep + ALONE_MAX), deadline].into_iter().flatten().min();
-        while ready == Ok(false) {
-            let left =
-                until.map_or(ALONE_MAX, |until| until.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                return false;
-            }
-            ready = look(left);
-            if ready == Ok(true) {
-                self.spin.learn(Awaited::Answer, Waited::Asleep(asleep.elapsed()));
-            }
-        }
+        let ready = match self.stay_awake(Awaited::Answer, || look(Duration::ZERO)) {
+            Ok(false) => self.sleep_alone(look, deadline),
+            awake => awake,
+        };
         ready == Ok(true)
             && self.solo.pass(gate.to(WAITING), gate.to(RECEIVING))
             // SAFETY: the buffer goes with the gate; the call fails once that is lost.
             && unsafe { record.receive(&self.stream) }.is_ok_and(|received| received)
+    }
+
+    /// Sleeps until `look`, which waits for a time, finds something; `false` when the call is to go on
+    /// the books instead.
+    fn sleep_alone(
+        &self,
+        look: impl Fn(Duration) -> Result<bool, ()>,
+        deadline: Option<Instant>,
+    ) -> Result<bool, ()> {
+        let asleep = Instant::now();
+        let end = asleep + ALONE_MAX;
+        let until = deadline.map_or(end, |deadline| deadline.min(end));
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            if look(left)? {
+                self.spin.learn(Awaited::Answer, Waited::Asleep(asleep.elapsed()));
+                return Ok(true);
+            }
+        }
     }
 
     /// Takes `len` received bytes for what they are, if nothing is among them but data and, at the
@@ -433,7 +442,7 @@ impl Session {
             return false;
         }
         if !solo.called.swap(false, Ordering::AcqRel) {
-            // The thread below is about to put a call in place, or has its answer: it says when.
+            // Its thread has the answer, and says when it has done.
             state.barred += 1;
             return true;
         }
@@ -455,13 +464,13 @@ impl Session {
         solo.receive.iter().for_each(Record::spoil);
         solo.patience.call_off();
         solo.entered.store(true, Ordering::Release);
-        drop(state);
         self.note_queued(&tx);
         drop(tx);
         if pending > 0 {
-            // It has been taken off the stream, so it is for whoever opens the books.
+            // It has been taken off the stream, and is for whoever opens the books: before the call's
+            // own thread finds the call there and waits for more.
             rx.take_over(pending);
-            self.handle_taken_over(rx);
+            self.handle_taken_over(rx, state);
         }
         true
     }
