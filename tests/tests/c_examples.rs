@@ -20,7 +20,7 @@ on_every_kernel! {
         let lines = example(kernel, "hello");
         let banner = kernel.client().banner().unwrap();
         assert!(lines[0].starts_with("process: "));
-        assert_eq!(lines[1], "system: NetBSD");
+        assert_eq!(lines[1], format!("system: {}", banner.ostype));
         assert_eq!(lines[2], format!("release: {}", banner.osrelease));
         assert_eq!(lines[3], "file: hello, kernel");
     }

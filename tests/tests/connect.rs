@@ -20,7 +20,7 @@ on_every_kernel! {
     fn a_client_learns_what_it_talks_to(kernel) {
         let client = kernel.client();
         let banner = client.banner().expect("a connected client has a banner");
-        assert_eq!(banner.ostype, "NetBSD");
+        assert!(banner.ostype.ends_with("BSD"), "{banner}");
         assert_eq!(banner.protocol, (0, 4));
         assert!(!banner.release().is_empty(), "{banner}");
         assert_eq!(client.generation(), 1);

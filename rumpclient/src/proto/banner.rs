@@ -138,9 +138,13 @@ impl Banner {
     }
 
     /// The release as numbers, as far as it has any: `7.99.34` → `[7, 99, 34]`, `11.0_RC6` →
-    /// `[11, 0]`. For asking whether a kernel is recent enough for a call.
+    /// `[11, 0]`. For asking whether a kernel is recent enough for a call. A derived system may
+    /// have its own name and version in front of NetBSD's: `NAME-0.1-11.0_RC6` → `[11, 0]`.
     pub fn release(&self) -> Vec<u32> {
-        let digits = self.osrelease.split(|c: char| !c.is_ascii_digit() && c != '.').next();
+        let named = self.osrelease.starts_with(|c: char| !c.is_ascii_digit());
+        let release = self.osrelease.rsplit('-').next().filter(|_| named);
+        let release = release.unwrap_or(&self.osrelease);
+        let digits = release.split(|c: char| !c.is_ascii_digit() && c != '.').next();
         digits.unwrap_or("").split('.').map_while(|part| part.parse().ok()).collect()
     }
 }
@@ -206,6 +210,16 @@ mod tests {
         let (banner, _) =
             Banner::handle_bytes(b"RUMPSP-0.4-NetBSD-11.0_RC6/amd64\n").unwrap().unwrap();
         assert_eq!(banner.release(), [11, 0]);
+        for (osrelease, numbers) in [
+            ("7.99.34", &[7, 99, 34][..]),
+            ("10.1-local", &[10, 1]),
+            ("NAME-0.1.0-82-gabc-11.0_RC6", &[11, 0]),
+            ("NAME", &[]),
+            ("NAME-", &[]),
+        ] {
+            let banner = Banner { osrelease: osrelease.into(), ..banner.clone() };
+            assert_eq!(banner.release(), numbers, "{osrelease}");
+        }
     }
 
     #[test]
