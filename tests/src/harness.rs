@@ -1,11 +1,14 @@
 //! Kernels to run a test against: the test server, and a real `rump_server` where one is given.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rumpclient::{Banner, Builder, Client};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use tempfile::TempDir;
 
 use crate::server::{Options, TestServer};
@@ -43,7 +46,7 @@ enum Server {
     },
 }
 
-/// A server process of ours, killed when dropped.
+/// A server process of ours, killed when dropped. By SIGKILL: a real server ignores SIGTERM.
 #[derive(Debug)]
 pub struct Process(Child);
 
@@ -74,7 +77,7 @@ impl Kernel {
         let program = real_program()?;
         let folder = TempDir::new().expect("a temporary folder can be made");
         let url = socket_url(folder.path());
-        let process = start(&mut real_server(&program, &url), &url);
+        let process = start(&mut real_server(&program, &url), &url, folder.path());
         Some(Self { url, server: Server::Real { _process: process }, _folder: folder })
     }
 
@@ -151,6 +154,8 @@ pub(crate) fn real_server(program: &OsStr, url: &str) -> Command {
     let libraries: PathBuf = Path::new(program).join("../../lib");
     let mut command = Command::new(program);
     command.args(COMPONENTS).args(["-s", url]).env("LD_LIBRARY_PATH", libraries);
+    // See docs/testing.md.
+    command.env("LD_DYNAMIC_WEAK", "1");
     command
 }
 
@@ -163,24 +168,33 @@ pub(crate) fn real_program() -> Option<OsString> {
     program
 }
 
-/// Starts a server and waits until it answers.
-pub(crate) fn start(command: &mut Command, url: &str) -> Process {
-    let mut server = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+/// Starts a server and waits until it answers. What it says goes to a file in `folder`.
+pub(crate) fn start(command: &mut Command, url: &str, folder: &Path) -> Process {
+    let log = folder.join("log");
+    let output = File::create(&log).expect("a temporary folder can be written to");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
+    let mut server = end_with_us(command)
         .spawn()
         .map(Process)
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let deadline = Instant::now() + PATIENCE;
+    let said = || fs::read_to_string(&log).unwrap_or_default();
     // A real server announces its readiness only by listening.
     while let Err(error) = Client::connect(url) {
         let ended = server.0.try_wait().expect("a child can be waited for");
-        assert!(ended.is_none(), "{command:?} ended at once: {ended:?}");
-        assert!(Instant::now() < deadline, "{command:?} does not answer: {error}");
+        assert!(ended.is_none(), "{command:?} ended at once: {ended:?}\n{}", said());
+        assert!(Instant::now() < deadline, "{command:?} does not answer: {error}\n{}", said());
         std::thread::sleep(Duration::from_millis(5));
     }
     server
+}
+
+/// Lets a server live no longer than the thread that starts it, which drops its [`Process`] unless
+/// the test is killed: a server that nobody ends goes on for ever.
+#[allow(unsafe_code)]
+fn end_with_us(command: &mut Command) -> &mut Command {
+    // SAFETY: in the child there is one system call, which touches no memory.
+    unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?)) }
 }
 
 /// Whether a kernel is of this NetBSD release or a later one.

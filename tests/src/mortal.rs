@@ -61,7 +61,7 @@ impl MortalKernel {
         let mut command = (self.command)(&self.url);
         // A killed test server leaves its files behind: they go with this folder.
         command.env("TMPDIR", self.folder.path());
-        self.process = Some(start(&mut command, &self.url));
+        self.process = Some(start(&mut command, &self.url, self.folder.path()));
     }
 
     /// Kills it by SIGKILL. Nobody is at its address afterwards.

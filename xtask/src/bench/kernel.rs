@@ -98,6 +98,8 @@ impl Choice {
                 let mut command = Command::new(program);
                 command.args(COMPONENTS);
                 command.env("LD_LIBRARY_PATH", Path::new(program).join("../../lib"));
+                // See docs/testing.md.
+                command.env("LD_DYNAMIC_WEAK", "1");
                 let server = start(command, &url, &places)?;
                 (url, Some(server))
             }
