@@ -702,6 +702,14 @@ impl State {
         }
     }
 
+    /// Puts a request on the books whose answer nobody waits for.
+    fn abandoned_request(&mut self, kind: Kind) -> u64 {
+        let seat = self.free_seat();
+        let reqno = self.requests.insert(kind, Call::new(seat, Lends::default()));
+        self.abandon(reqno);
+        reqno
+    }
+
     /// Notes that the caller of `reqno`, which nobody has pinned, waits no longer.
     fn abandon(&mut self, reqno: u64) {
         let call = self.requests.get_mut(reqno).expect("a caller's own request is registered");

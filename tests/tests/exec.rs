@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::channel;
 
-use rumpclient_tests::harness::Kernel;
+use rumpclient::proto::header::{Class, Kind};
+use rumpclient_tests::harness::{Kernel, PATIENCE};
 use rumpclient_tests::on_every_kernel;
+use rumpclient_tests::peer::{Conversation, converse, words};
 use rumpclient_tests::program::{Program, run};
 use tempfile::TempDir;
 
@@ -79,4 +82,36 @@ on_every_kernel! {
         let done = || scenario(kernel, &["exec-among-threads", "20"]) == ["done"];
         assert!((0..kernel.attempts_to_wake()).any(|_| done()));
     }
+}
+
+/// A call that has just begun has yet to fetch its data when the program is about to be replaced.
+#[test]
+fn a_write_under_way_gets_its_data_before_an_exec() {
+    let (has_begun, begun) = channel();
+    let script = move |peer: &mut Conversation| {
+        peer.greet();
+        let write = peer.expect_frame();
+        has_begun.send(()).unwrap();
+        let probe = peer.expect_frame();
+        assert_eq!(probe.header.kind, Kind::Syscall as u16, "the program is still there");
+        peer.hold();
+        peer.answer(probe.header.reqno, 0, 2);
+        let (address, len) = (write.word(1), write.word(2));
+        peer.send(Class::Request, Kind::Copyin, 0, 0, &words(&[len, address]));
+        peer.release();
+        assert_eq!(peer.expect_frame().body, [7; 1000]);
+        peer.answer(write.header.reqno, 0, 1000);
+        let exec = peer.expect_frame();
+        assert_eq!(exec.header.kind, Kind::Handshake as u16);
+        peer.send(Class::Response, Kind::Handshake, exec.header.reqno, 0, &[0; 4]);
+        let getpid = peer.expect_frame();
+        peer.answer(getpid.header.reqno, 0, 2);
+        peer.wait_for_hangup();
+    };
+    converse(script, |url| {
+        let mut program = Program::start(CLIENT, url, &["exec-during-write"]);
+        begun.recv_timeout(PATIENCE).expect("the program writes");
+        program.say("go");
+        program.finish();
+    });
 }

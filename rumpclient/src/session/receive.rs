@@ -366,7 +366,8 @@ impl State {
         })
     }
 
-    fn running(&mut self) -> impl Iterator<Item = (u64, &mut super::Call)> {
+    /// The calls that the server may still use memory of.
+    pub(super) fn running(&mut self) -> impl Iterator<Item = (u64, &mut super::Call)> {
         self.requests.iter_mut().filter(|(_, call)| call.is_running())
     }
 

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::{CStr, CString, OsString};
+use std::io::stdin;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,13 +16,14 @@ use crate::descriptors;
 use crate::inherit::childs_descriptors;
 use crate::kernel::connect;
 
-pub(crate) const SCENARIOS: [Scenario; 7] = [
+pub(crate) const SCENARIOS: [Scenario; 8] = [
     ("exec", exec),
     ("exec-landed", landed),
     ("exec-arguments", arguments),
     ("print-arguments", print_arguments),
     ("exec-after-chdir", after_chdir),
     ("exec-among-threads", among_threads),
+    ("exec-during-write", during_write),
     ("exec-that-fails", that_fails),
 ];
 
@@ -184,6 +186,15 @@ fn busy_threads(client: &Client, pid: i32) -> Vec<&'static AtomicBool> {
             seen
         })
         .collect()
+}
+
+/// Execs when it is told to, while another thread writes.
+fn during_write(_: &[String]) {
+    let client = connect();
+    let writer = client.clone();
+    thread::spawn(move || writer.rump_sys_write(1, &[7; 1000]));
+    stdin().read_line(&mut String::new()).expect("standard input can be read");
+    panic!("{}", exec_as(&client, &myself(), &["hopper", "print-arguments"]));
 }
 
 /// Execs that do not happen, with another thread at work: everything goes on as before.
