@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use rumpclient::{Client, netbsd};
 use rumpclient_tests::on_every_kernel;
@@ -74,5 +75,27 @@ on_every_kernel! {
         // The kernel gives the lowest free number: the same one shows that none was left open.
         client.rump_sys_close(descriptor).unwrap();
         assert_eq!(client.rump_sys_dup(file), Ok(descriptor));
+    }
+}
+
+on_every_kernel! {
+    // One that pauses now and then finds the other's lone calls under way, again and again.
+    fn two_threads_keep_meeting(kernel) {
+        let client = kernel.client();
+        let pid = client.rump_sys_getpid().unwrap();
+        let pause = Duration::from_micros(50);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..60_000 {
+                    assert_eq!(client.rump_sys_getpid(), Ok(pid));
+                }
+            });
+            for round in 0..30_000 {
+                if round % 16 == 0 {
+                    thread::sleep(pause);
+                }
+                assert_eq!(client.rump_sys_getpid(), Ok(pid));
+            }
+        });
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Most programs make one call at a time. Such a call need not be on the books that callers share:
 //! it takes no lock, and lets signals in while it waits: the host calls are two for the signal mask,
-//! to send, to poll and to receive. Whoever
-//! comes while it is under way, another thread or a signal handler on top of its own, **opens the
-//! books**: enters the call there, as if it had been registered like any other, and goes on by the
-//! rules of `session.rs`. So does the call itself when the server has more to say than an answer.
+//! to send, to poll and to receive. Whoever comes while it is under way, another thread or a signal
+//! handler on top of its own, **opens the books**: enters the call there, as if it had been
+//! registered like any other, and goes on by the rules of `session.rs`. So does the call itself when
+//! the server has more to say than an answer.
 //!
 //! # Who may touch what
 //! The gate says who runs the connection.
@@ -16,12 +16,13 @@
 //! - [`SHARED`]: those who hold the locks. The books are open, until nothing is on them.
 //!
 //! Another thread may open the books while this one waits, and when what it was to receive is known
-//! to be there: a signal handler may keep it from going on. Else it tries again, which takes a moment. A handler on top of the thread itself may open the books in any case.
+//! to be there: a signal handler may keep it from going on. Else it tries again, which takes a
+//! moment. A handler on top of the thread itself may open the books in any case.
 //!
 //! That is what the [`Record`]s are for: what a host call has moved is written down, and one that is
 //! still to be made is spoilt. The thread finds the gate lost at its next step and is an ordinary
-//! caller from then on. SENDING and PLACING, which change more than its own variables, go with signals
-//! held back: nobody passes the gate then.
+//! caller from then on. SENDING and PLACING, which change more than its own variables, go with
+//! signals held back: nobody passes the gate then.
 
 #![allow(unsafe_code)]
 
@@ -194,6 +195,8 @@ impl Solo {
         place.lends = lends;
         let bytes = place.frame.as_bytes();
         self.consumed.store(0, Ordering::Relaxed);
+        // Not earlier: whoever has opened the books says so after the gate does.
+        self.entered.store(false, Ordering::Relaxed);
         // SAFETY: the records go with the place, and stay where they are.
         unsafe {
             self.send.prepare(bytes.as_ptr().cast_mut(), bytes.len());
@@ -407,7 +410,6 @@ impl Session {
         let signals = SignalsBlocked::new();
         self.check_process()?;
         self.open_books();
-        self.solo.entered.store(false, Ordering::Release);
         self.wait(gate.reqno(), signals, deadline)
     }
 
