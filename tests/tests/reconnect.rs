@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use rumpclient::netbsd::{O_CREAT, O_RDWR, SEEK_CUR, SEEK_SET};
 use rumpclient::{Builder, Client, Errno, LinkEvent, RetryPolicy};
 use rumpclient_tests::harness::PATIENCE;
-use rumpclient_tests::mortal::MortalKernel;
 use rumpclient_tests::on_every_mortal_kernel;
 use rumpclient_tests::peer::{Listener, serve};
 use rumpclient_tests::program::{Ending, Program};
@@ -176,30 +175,17 @@ on_every_mortal_kernel! {
         kernel.start();
         program.finish();
     }
-}
 
-/// Kills a kernel and starts it again while eight threads of a program work with it.
-fn restart_under_load(kernel: &mut MortalKernel, times: u64) {
-    let mut program = Program::start(CLIENT, kernel.url(), &["restarts-under-load"]);
-    program.expect("ready");
-    for generation in 1..=times {
-        kernel.kill();
-        kernel.start();
-        program.expect(&format!("regained {}", generation + 1));
-    }
-    program.say("enough");
-    program.finish();
-}
-
-#[test]
-fn a_hundred_restarts_under_load() {
-    restart_under_load(&mut MortalKernel::test_server(env!("CARGO_BIN_EXE_rump-testserver")), 100);
-}
-
-#[test]
-fn ten_restarts_of_a_real_kernel_under_load() {
-    if let Some(mut kernel) = MortalKernel::real() {
-        restart_under_load(&mut kernel, 10);
+    fn a_hundred_restarts_under_the_load_of_eight_threads(kernel) {
+        let mut program = Program::start(CLIENT, kernel.url(), &["restarts-under-load"]);
+        program.expect("ready");
+        for generation in 1..=100 {
+            kernel.kill();
+            kernel.start();
+            program.expect(&format!("regained {}", generation + 1));
+        }
+        program.say("enough");
+        program.finish();
     }
 }
 
