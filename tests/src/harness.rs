@@ -2,15 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rumpclient::{Banner, Builder, Client};
-use rustix::process::{Signal, set_parent_process_death_signal};
 use tempfile::TempDir;
 
+use crate::host::end_with_us;
 use crate::server::{Options, TestServer};
 
 /// Names the program of a real rump kernel server.
@@ -187,14 +186,6 @@ pub(crate) fn start(command: &mut Command, url: &str, folder: &Path) -> Process 
         std::thread::sleep(Duration::from_millis(5));
     }
     server
-}
-
-/// Lets a server live no longer than the thread that starts it, which drops its [`Process`] unless
-/// the test is killed: a server that nobody ends goes on for ever.
-#[allow(unsafe_code)]
-fn end_with_us(command: &mut Command) -> &mut Command {
-    // SAFETY: in the child there is one system call, which touches no memory.
-    unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?)) }
 }
 
 /// Whether a kernel is of this NetBSD release or a later one.

@@ -1,4 +1,9 @@
-//! What a test can see of its own process.
+//! What a test can see of its own process, and let others see.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 /// The user who runs this process.
 pub fn user() -> u32 {
@@ -37,6 +42,14 @@ pub fn peak_memory() -> usize {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok());
     kib.expect("the peak is a number of KiB") * 1024
+}
+
+/// Lets a program live no longer than the thread that starts it. That ends it anyhow, unless the
+/// test is killed: a server or client that nobody ends goes on for ever.
+#[allow(unsafe_code)]
+pub fn end_with_us(command: &mut Command) -> &mut Command {
+    // SAFETY: in the child there is one system call, which touches no memory.
+    unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?)) }
 }
 
 /// Waits for something that announces itself to nobody, such as a descriptor that another thread

@@ -13,6 +13,7 @@ use rustix::process::{
 };
 
 use crate::harness::PATIENCE;
+use crate::host::end_with_us;
 
 /// A running program. When dropped it is killed, and so are those that it has started, unless they
 /// left its process group.
@@ -30,7 +31,7 @@ impl Program {
 
     /// Starts a program that has been set up by hand.
     pub fn spawn(command: &mut Command) -> Self {
-        let mut child = command
+        let mut child = end_with_us(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::host::wait_until;
+use crate::host::{end_with_us, wait_until};
 
 const SERVER: &str = "/usr/sbin/sshd";
 const CLIENT: &str = "/usr/bin/ssh";
@@ -141,7 +141,7 @@ fn start(folder: &Path) -> Option<(Child, u16)> {
          PermitRootLogin yes\nMaxStartups 100\nMaxSessions 100\n"
     );
     fs::write(folder.join("server"), config).expect("a file can be written");
-    let mut server = Command::new(SERVER)
+    let mut server = end_with_us(&mut Command::new(SERVER))
         .args(["-D", "-f", &format!("{at}/server"), "-E", &format!("{at}/log")])
         .stdin(Stdio::null())
         .spawn()
