@@ -3,6 +3,7 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
+use fastrand::Rng;
 use rumpclient_codegen::Diagnostics;
 
 mod common;
@@ -92,34 +93,21 @@ const WORDS: &[&str] = &[
     "\u{feff}",
 ];
 
-/// A sequence of numbers that depends on its seed alone (SplitMix64).
-struct Random(u64);
+/// A number below `bound`; 0 if there is none.
+fn below(random: &mut Rng, bound: usize) -> usize {
+    random.usize(..bound.max(1))
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`; 0 if there is none.
-    fn below(&mut self, bound: usize) -> usize {
-        if bound == 0 { 0 } else { (self.next() % bound as u64) as usize }
-    }
-
-    /// A range of at most `longest` within `0..length`.
-    fn range(&mut self, length: usize, longest: usize) -> std::ops::Range<usize> {
-        let start = self.below(length);
-        start..(start + self.below(longest) + 1).min(length)
-    }
+/// A range of at most `longest` within `0..length`.
+fn range(random: &mut Rng, length: usize, longest: usize) -> std::ops::Range<usize> {
+    let start = below(random, length);
+    start..(start + below(random, longest) + 1).min(length)
 }
 
 /// Some lines of a table as a table of their own, which is good if the lines hold whole entries.
-fn excerpt(table: &str, random: &mut Random) -> String {
+fn excerpt(table: &str, random: &mut Rng) -> String {
     let lines: Vec<&str> = table.lines().collect();
-    let start = random.below(lines.len());
+    let start = below(random, lines.len());
     let first_entry = lines[start..].iter().position(|line| line.starts_with(char::is_numeric));
     let start = start + first_entry.unwrap_or_default();
     let mut excerpt = "an excerpt\n%%\n".to_owned();
@@ -143,52 +131,52 @@ fn excerpt(table: &str, random: &mut Random) -> String {
     excerpt
 }
 
-fn mutate(bytes: &mut Vec<u8>, donor: &[u8], random: &mut Random) {
+fn mutate(bytes: &mut Vec<u8>, donor: &[u8], random: &mut Rng) {
     let length = bytes.len();
-    match random.below(10) {
+    match below(random, 10) {
         0 => flip(bytes, random),
         1 => {
-            for at in random.range(length, 8) {
-                bytes[at] = random.next() as u8;
+            for at in range(random, length, 8) {
+                bytes[at] = random.u8(..);
             }
         }
-        2 => drop(bytes.drain(random.range(length, 12))),
+        2 => drop(bytes.drain(range(random, length, 12))),
         3 => {
-            let piece = bytes[random.range(length, 40)].to_vec();
+            let piece = bytes[range(random, length, 40)].to_vec();
             insert(bytes, &piece, random);
         }
         4 => {
-            let piece = &donor[random.range(donor.len(), 200)];
+            let piece = &donor[range(random, donor.len(), 200)];
             insert(bytes, piece, random);
         }
-        5 => bytes.truncate(random.below(length)),
+        5 => bytes.truncate(below(random, length)),
         6 => swap_lines(bytes, random),
         7 => {
-            let noise: Vec<u8> = (0..random.below(20)).map(|_| random.next() as u8).collect();
+            let noise: Vec<u8> = (0..below(random, 20)).map(|_| random.u8(..)).collect();
             insert(bytes, &noise, random);
         }
         _ => {
-            let word = WORDS[random.below(WORDS.len())];
+            let word = WORDS[below(random, WORDS.len())];
             insert(bytes, word.as_bytes(), random);
         }
     }
 }
 
-fn flip(bytes: &mut [u8], random: &mut Random) {
-    let at = random.below(bytes.len());
+fn flip(bytes: &mut [u8], random: &mut Rng) {
+    let at = below(random, bytes.len());
     if let Some(byte) = bytes.get_mut(at) {
-        *byte ^= 1 << random.below(8);
+        *byte ^= 1 << below(random, 8);
     }
 }
 
-fn insert(bytes: &mut Vec<u8>, piece: &[u8], random: &mut Random) {
-    let at = random.below(bytes.len() + 1);
+fn insert(bytes: &mut Vec<u8>, piece: &[u8], random: &mut Rng) {
+    let at = below(random, bytes.len() + 1);
     bytes.splice(at..at, piece.iter().copied());
 }
 
-fn swap_lines(bytes: &mut Vec<u8>, random: &mut Random) {
+fn swap_lines(bytes: &mut Vec<u8>, random: &mut Rng) {
     let mut lines: Vec<&[u8]> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
-    let (one, other) = (random.below(lines.len()), random.below(lines.len()));
+    let (one, other) = (below(random, lines.len()), below(random, lines.len()));
     if !lines.is_empty() {
         lines.swap(one, other);
     }
@@ -218,12 +206,7 @@ fn check_errors(errors: &Diagnostics, bytes: &[u8]) {
 }
 
 /// Runs `count` mutants of `tables`, spread over the processors. Each depends on its number alone.
-fn run_mutants(
-    count: u64,
-    tables: &[String],
-    make: fn(&str, &mut Random) -> String,
-    lending: &str,
-) {
+fn run_mutants(count: u64, tables: &[String], make: fn(&str, &mut Rng) -> String, lending: &str) {
     let workers = thread::available_parallelism().map_or(1, usize::from) as u64;
     let failures: Vec<String> = thread::scope(|scope| {
         let threads: Vec<_> = (0..workers)
@@ -244,15 +227,15 @@ fn run_mutants(
 fn run_mutant(
     seed: u64,
     tables: &[String],
-    make: fn(&str, &mut Random) -> String,
+    make: fn(&str, &mut Rng) -> String,
     lending: &str,
 ) -> Option<String> {
-    let mut random = Random(seed);
-    let table = &tables[random.below(tables.len())];
-    let donor = &tables[random.below(tables.len())];
-    let mut bytes = make(table, &mut random).into_bytes();
-    for _ in 0..random.below(4) {
-        mutate(&mut bytes, donor.as_bytes(), &mut random);
+    let random = &mut Rng::with_seed(seed);
+    let table = &tables[below(random, tables.len())];
+    let donor = &tables[below(random, tables.len())];
+    let mut bytes = make(table, random).into_bytes();
+    for _ in 0..below(random, 4) {
+        mutate(&mut bytes, donor.as_bytes(), random);
     }
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| run(&bytes, lending)));
     outcome.err().map(|_| format!("mutant {seed} failed:\n{}", String::from_utf8_lossy(&bytes)))
@@ -278,7 +261,7 @@ fn ten_thousand_mutated_excerpts() {
 
 #[test]
 fn whole_tables_mutated() {
-    let whole = |table: &str, _: &mut Random| table.to_owned();
+    let whole = |table: &str, _: &mut Rng| table.to_owned();
     run_mutants(WHOLE, &tables("whole_tables_mutated"), whole, &common::lending());
 }
 
