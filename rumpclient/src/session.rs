@@ -227,6 +227,8 @@ impl Session {
     ) -> Result<Arc<Self>, Error> {
         let connecting = |source| Error::Io { stage: Stage::Connect, source };
         let resumed = matches!(hello, Hello::Exec);
+        // As always while memory is allocated: a handler on top may make a call that does, too.
+        let signals = SignalsBlocked::new();
         let (buffer, window) = Window::new(BUFFER).map_err(connecting)?;
         let session = Self {
             window,
@@ -243,9 +245,11 @@ impl Session {
             settings,
         };
         let command = session.settings.command.clone();
+        drop(signals);
         let answer = session.request(Kind::Handshake, Lends::default(), deadline, |reqno| {
             hello.frame(reqno, &command)
         });
+        let _signals = SignalsBlocked::new();
         match answer {
             Ok(Reply::Handshake { error: 0 }) => {
                 session.settle_down();

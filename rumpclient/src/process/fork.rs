@@ -17,7 +17,7 @@ use crate::proto::address::Address;
 use crate::proto::body::PreforkKey;
 use crate::proto::header::ServerError;
 use crate::session::{Failure, Hello, Session};
-use crate::sys;
+use crate::sys::{self, SignalsBlocked};
 use crate::transport;
 
 /// A process that the kernel has forked and keeps for whoever claims it: the cookie of
@@ -97,8 +97,12 @@ impl Client {
     /// fork. In the child: see [`Fork::Child`].
     pub unsafe fn fork(&self) -> Result<Fork, Error> {
         let prefork = self.prefork()?;
+        // libc's fork holds its allocator's locks: no handler may come on top that makes a call.
+        let signals = SignalsBlocked::new();
         // SAFETY: passed on from the caller.
-        match unsafe { sys::fork() } {
+        let forked = unsafe { sys::fork() };
+        drop(signals);
+        match forked {
             Ok(sys::Forked::Child) => {
                 self.link().session().close_in_child();
                 Ok(Fork::Child(prefork.attach()))

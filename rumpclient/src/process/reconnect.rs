@@ -144,7 +144,12 @@ impl Link {
             let session = self.current.load_full();
             match f(&session) {
                 Err(Failure::Lost { sent }) => {
-                    match Search::new(self, generation, &session, deadline).run()? {
+                    let outcome = Search::new(self, generation, &session, deadline).run();
+                    // This may free it, while a handler on top makes a call that allocates.
+                    let signals = SignalsBlocked::new();
+                    drop(session);
+                    drop(signals);
+                    match outcome? {
                         Outcome::Repaired if !sent => {}
                         _ => return Err(Failure::Lost { sent }),
                     }
