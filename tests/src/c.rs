@@ -187,11 +187,12 @@ pub fn workspace(path: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
 }
 
-/// Where cargo puts what it builds: the tests are in its `deps`.
+/// Where cargo puts what it builds: programs, and tests in its `deps`.
 fn target_folder() -> PathBuf {
-    let test = env::current_exe().expect("a test knows its own path");
-    let folder = test.parent().and_then(Path::parent).expect("tests are two folders down");
-    folder.to_owned()
+    let program = env::current_exe().expect("a program knows its own path");
+    let folder = program.parent().expect("a file has a folder");
+    let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    folder.expect("the folder is in another").to_owned()
 }
 
 /// Where this module puts what it builds.

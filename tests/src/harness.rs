@@ -158,6 +158,11 @@ pub(crate) fn real_server(program: &OsStr, url: &str) -> Command {
     command
 }
 
+/// Whether `RUMP_SERVER_BIN` names a real server.
+pub fn is_real_given() -> bool {
+    std::env::var_os(REAL_SERVER).is_some()
+}
+
 /// The program of a real server, if `RUMP_SERVER_BIN` names one.
 pub(crate) fn real_program() -> Option<OsString> {
     let program = std::env::var_os(REAL_SERVER);

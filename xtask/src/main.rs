@@ -14,6 +14,7 @@ mod list;
 mod masters;
 mod output;
 mod server;
+mod stress;
 mod workspace;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ Commands:
   instructions [--update]              count instructions, against a baseline
   dist --prefix DIR [--destdir DIR]    build the C library and install it
   fuzz [TARGET] [--seconds N]          run the fuzzers, each for a while
+  stress [--minutes N] [--seed N] …    load kernels with all that a client can do
   check-masters [--test] [FILE ...]    compile, and test, a copy made from other tables
 ";
 
@@ -62,6 +64,7 @@ fn run(command: &str, args: lexopt::Parser) -> Result<ExitCode, Failure> {
         "dist" => dist::run(args),
         "demo" => demo::run(args),
         "fuzz" => fuzz::run(args),
+        "stress" => stress::run(args),
         "check-masters" => masters::run(args),
         other => Err(format!("no command `{other}`; `cargo xtask --help` lists them").into()),
     }

@@ -12,7 +12,7 @@ use rumpclient::netbsd::{O_CREAT, O_RDWR};
 use rumpclient::{Client, Errno};
 
 use crate::Scenario;
-use crate::process::{Child, fork};
+use rumpclient_tests::process::{Child, fork};
 
 pub(crate) const SCENARIOS: [Scenario; 2] = [("exit", exit), ("kill", killed)];
 

@@ -9,7 +9,7 @@ use rumpclient_tests::host::open_descriptors;
 
 use crate::Scenario;
 use crate::kernel::{connect, read_all};
-use crate::process::{Child, fork, plain_fork};
+use rumpclient_tests::process::{Child, fork, plain_fork};
 
 pub(crate) const SCENARIOS: [Scenario; 7] = [
     ("fork-tree", tree),

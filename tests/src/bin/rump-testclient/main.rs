@@ -13,7 +13,6 @@ mod exit;
 mod fork;
 mod inherit;
 mod kernel;
-mod process;
 mod reconnect;
 mod signals;
 

@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use rumpclient::netbsd::{O_CREAT, O_RDWR};
+use nix::sys::signal::Signal;
 use rumpclient::{Client, Errno, LinkEvent, RetryPolicy};
 use rumpclient_tests::host::open_descriptors;
+use rumpclient_tests::mix::calls_amid_restarts;
+use rumpclient_tests::signals::handle;
 
 use crate::Scenario;
 
@@ -68,9 +69,10 @@ fn restarts_under_load(_: &[String]) {
     thread::scope(|scope| {
         for thread in 0..8 {
             let (client, done) = (&client, &done);
+            let path = std::ffi::CString::new(format!("/tmp/load{thread}")).unwrap();
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    work(client, thread);
+                    calls_amid_restarts(client, &path);
                 }
             });
         }
@@ -80,22 +82,6 @@ fn restarts_under_load(_: &[String]) {
     });
     assert_eq!(open_descriptors(), descriptors);
     client.rump_sys_getpid().expect("there is a kernel again");
-}
-
-/// Some calls, any of which may find its kernel lost or a new one that knows nothing of the old.
-fn work(client: &Client, thread: usize) {
-    let survive = |error| match error {
-        Errno::LINK_LOST | Errno::EBADF | Errno::ENOENT => {}
-        error => panic!("thread {thread}: {error}"),
-    };
-    let path = std::ffi::CString::new(format!("/tmp/load{thread}")).unwrap();
-    let round = || {
-        let fd = client.rump_sys_open(&path, O_CREAT | O_RDWR, 0o600)?;
-        client.rump_sys_write(fd, &[7; 10_000])?;
-        client.rump_sys_pread(fd, &mut [0; 10_000], 0)?;
-        client.rump_sys_close(fd)
-    };
-    round().unwrap_or_else(survive);
 }
 
 /// What the handler's call gave.
@@ -110,10 +96,7 @@ extern "C" fn call_in_handler(_: i32) {
 fn signal_while_reconnecting(_: &[String]) {
     let client = Client::builder().retry(RetryPolicy::Forever).from_env().unwrap();
     let client = CLIENT.get_or_init(|| client);
-    let action =
-        SigAction::new(SigHandler::Handler(call_in_handler), SaFlags::SA_RESTART, SigSet::empty());
-    // SAFETY: a client's calls may be made in a handler.
-    unsafe { sigaction(Signal::SIGUSR1, &action) }.unwrap();
+    handle(Signal::SIGUSR1, call_in_handler);
     let [read, _] = client.rump_sys_pipe().unwrap();
     println!("ready");
     // The kernel dies in the midst of this, or before it is sent: then it is the new kernel's.

@@ -11,17 +11,13 @@ use std::time::{Duration, Instant};
 
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::signal::{
-    SaFlags, SigAction, SigEvent, SigHandler, SigSet, SigevNotify, Signal, raise, sigaction,
-};
-use nix::sys::time::TimeSpec;
-use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
+use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::time::ClockId;
 use nix::unistd::{ForkResult, Pid};
 use rumpclient::netbsd::{O_CREAT, O_RDWR, SIGPIPE, timespec};
 use rumpclient::{Client, Errno, RaisePolicy, SignalSet};
 use rumpclient_tests::raw::RawCall;
+use rumpclient_tests::signals::{handle, storm as storm_of};
 
 use crate::Scenario;
 use crate::kernel::connect;
@@ -46,13 +42,6 @@ fn client() -> &'static Client {
 
 /// How many signals have been handled.
 static HANDLED: AtomicUsize = AtomicUsize::new(0);
-
-fn handle(signal: Signal, handler: extern "C" fn(i32)) {
-    let action = SigAction::new(SigHandler::Handler(handler), SaFlags::SA_RESTART, SigSet::empty());
-    // SAFETY: the handlers here touch atomics and thread locals without destructors, and make
-    // calls, which a client allows in a handler.
-    unsafe { sigaction(signal, &action) }.expect("the signal can be handled");
-}
 
 extern "C" fn count(_: i32) {
     HANDLED.fetch_add(1, Ordering::Relaxed);
@@ -122,12 +111,7 @@ fn storm(args: &[String]) {
                 }
             });
         }
-        // The host sends what it can to this thread, which has no call to be disturbed.
-        SigSet::from(Signal::SIGALRM).thread_block().unwrap();
-        let notify = SigevNotify::SigevSignal { signal: Signal::SIGALRM, si_value: 0 };
-        let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify)).unwrap();
-        let interval = Expiration::Interval(TimeSpec::from(Duration::from_millis(1)));
-        timer.set(interval, TimerSetTimeFlags::empty()).unwrap();
+        let _storm = storm_of(Signal::SIGALRM, Duration::from_millis(1));
         thread::sleep(time);
         done.store(true, Ordering::Relaxed);
     });
