@@ -28,6 +28,10 @@
 //! a running call lends: the buffers, strings and structs that its arguments name. See
 //! [`MemoryPolicy`].
 //!
+//! # Signals
+//! Signals are delivered while a call waits, and handlers may make calls, on top of other calls too.
+//! A call may allocate memory: a program may not let such a handler interrupt its own allocations.
+//!
 //! # Errors
 //! Calls fail with an [`Errno`], which is NetBSD's. A lost kernel is
 //! [`Errno::LINK_LOST`], told apart from every error of a kernel.
