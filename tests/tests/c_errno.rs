@@ -70,6 +70,7 @@ fn init_fails(url: &str, number: i32, quiet: bool) -> String {
 #[test]
 fn init_fails_with_the_hosts_reason() {
     let long = format!("unix:///{}", "x".repeat(200));
+    let port = format!("tcp://127.0.0.1:{}", "1".repeat(300));
     for (url, number) in
         [("unix:///nowhere/at/all", libc::ENOENT), ("tcp://127.0.0.1:1", libc::ECONNREFUSED)]
     {
@@ -78,6 +79,7 @@ fn init_fails_with_the_hosts_reason() {
     for (url, number, part) in [
         ("", libc::ENOENT, "RUMP_SERVER is not set"),
         ("tcp://127.0.0.1:port", libc::EINVAL, "port \"port\""),
+        (&port, libc::EINVAL, "port \"1111"),
         ("tcp://:80", libc::EINVAL, "no host"),
         ("what://127.0.0.1", libc::EINVAL, "scheme"),
         (&long, libc::ENAMETOOLONG, "201 bytes"),
