@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use std::ffi::{CString, c_char};
 use std::io;
 use std::ptr;
 
@@ -259,10 +260,14 @@ impl Span {
     /// The string at the front of the span, up to and including its NUL, or all of the span when
     /// it has none. More than [`STRING_MAX`] bytes are no string.
     pub(crate) fn read_string(&self) -> Result<Vec<u8>, Fault> {
+        self.read_string_up_to(STRING_MAX)
+    }
+
+    fn read_string_up_to(&self, max: usize) -> Result<Vec<u8>, Fault> {
         let page = sys::page_size();
         let mut string = Vec::new();
         while string.len() < self.len {
-            if string.len() > STRING_MAX {
+            if string.len() > max {
                 return Err(Fault);
             }
             // A chunk stays within a page, so that a string may end right before unmapped memory.
@@ -288,7 +293,28 @@ impl Span {
     }
 }
 
-/// Copies to an address that may be bad. For the C library, which is given pointers by anybody.
+/// Copies from an address that may be bad. For the C library, which is given pointers by anybody.
+///
+/// # Errors
+/// EFAULT when some byte cannot be read.
+#[doc(hidden)]
+pub fn read_raw(from: *const u8, to: &mut [u8]) -> Result<(), Errno> {
+    sys::read_process(from.expose_provenance(), to).map_err(|_| Errno::EFAULT)
+}
+
+/// The string at an address that may be bad.
+///
+/// # Errors
+/// EFAULT when some byte up to its NUL cannot be read.
+#[doc(hidden)]
+pub fn read_raw_string(from: *const c_char) -> Result<CString, Errno> {
+    let address = from.expose_provenance();
+    let span = Span { address, len: usize::MAX - address, trust: Trust::Raw };
+    let string = span.read_string_up_to(usize::MAX).map_err(|Fault| Errno::EFAULT)?;
+    CString::from_vec_with_nul(string).map_err(|_| Errno::EFAULT)
+}
+
+/// Copies to an address that may be bad.
 ///
 /// # Safety
 /// The caller answers for what is overwritten.

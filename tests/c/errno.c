@@ -155,12 +155,22 @@ by_number(char **args)
 static void
 bad_pointers(char **args)
 {
-	char *const wild = (char *)16;
+	char *const wild = (char *)16, *argv[] = { wild, NULL };
+	/* Volatile, or the compiler sees through it. */
+	char **volatile wildarray = (char **)16;
 	int fd;
 
 	(void)args;
 	CHECK_EQ(rumpclient_init(), 0);
 	fd = create("/tmp/pointers");
+	CHECK_EQ(rumpclient_syscall(3, wild, 24, NULL), NB_EFAULT);
+	CHECK_EQ(rumpclient_syscall(3, NULL, 24, NULL), NB_EFAULT);
+	CHECK_EQ(rumpclient_syscall(20, NULL, 0, (register_t *)(void *)wild), NB_EFAULT);
+	CHECK_FAILS(rumpclient_exec(wild, argv + 1, NULL), EFAULT);
+	CHECK_FAILS(rumpclient_exec("/bin/true", argv, NULL), EFAULT);
+	CHECK_FAILS(rumpclient_exec("/bin/true", wildarray, NULL), EFAULT);
+	CHECK_FAILS(rumpclient_exec("/bin/true", argv + 1, wildarray), EFAULT);
+	CHECK_FAILS(rumpclient__closenotify((int *)(void *)wild, RUMPCLIENT_CLOSE_CLOSE), EFAULT);
 	CHECK_FAILS(rump_sys_write(fd, wild, 100), NB_EFAULT);
 	CHECK_FAILS(rump_sys_open(wild, NB_O_RDONLY), NB_EFAULT);
 	CHECK_FAILS(rump_sys_pipe((int *)(void *)wild), NB_EFAULT);

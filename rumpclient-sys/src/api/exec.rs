@@ -1,9 +1,11 @@
 //! Exec.
 
-use core::ffi::{CStr, c_char, c_int};
-use core::iter;
+use core::ffi::{c_char, c_int};
+use core::ptr::with_exposed_provenance;
+use std::ffi::CString;
 
 use nix::errno::Errno as Host;
+use rumpclient::{Errno, Error, read_raw, read_raw_string};
 
 use super::{failed, not_connected};
 use crate::report::contained;
@@ -17,8 +19,8 @@ use crate::{current, errno};
 /// the parent's, and the new program gets a new one.
 ///
 /// # Safety
-/// `path` must be a string, `argv` and `envp` NULL-terminated arrays of strings; each array may be
-/// NULL and counts as empty then.
+/// Whatever is mapped of `path`, `argv` and `envp` must be a string and NULL-terminated arrays of
+/// strings; each array may be NULL and counts as empty then. What is not is EFAULT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rumpclient_exec(
     path: *const c_char,
@@ -27,10 +29,6 @@ pub unsafe extern "C" fn rumpclient_exec(
 ) -> c_int {
     contained(-1, || {
         let Some(client) = current::get() else { return not_connected() };
-        if path.is_null() {
-            errno::set(Host::EFAULT as c_int);
-            return -1;
-        }
         if client.is_borrowed() {
             // A vforked child without a process in the kernel. The connection is its parent's, who
             // goes on with it: the new program makes its own.
@@ -39,34 +37,34 @@ pub unsafe extern "C" fn rumpclient_exec(
             errno::set(error.raw_os_error().unwrap_or(Host::EIO as c_int));
             return -1;
         }
-        // SAFETY: the caller's promise.
-        let (path, argv, envp) = unsafe { (CStr::from_ptr(path), strings(argv), strings(envp)) };
-        match client.exec_with(path, argv, envp) {
+        // Copied, since any of them may be bad.
+        let copies = || Ok((read_raw_string(path)?, strings(argv)?, strings(envp)?));
+        let (path, argv, envp) = match copies() {
+            Ok(copies) => copies,
+            Err(error) => return failed(&Error::Kernel(error)),
+        };
+        let [argv, envp] = [&argv, &envp].map(|array| array.iter().map(CString::as_c_str));
+        match client.exec_with(&path, argv, envp) {
             Ok(never) => match never {},
             Err(error) => failed(&error),
         }
     })
 }
 
-/// The strings of a NULL-terminated array.
-///
-/// # Safety
-/// `array` must be NULL or such an array, and both it and its strings must outlive what is
-/// returned.
-unsafe fn strings<'a>(array: *const *const c_char) -> impl Iterator<Item = &'a CStr> {
-    let mut next = array;
-    iter::from_fn(move || {
-        if next.is_null() {
-            return None;
+/// The strings of a NULL-terminated array; NULL is an empty one.
+fn strings(array: *const *const c_char) -> Result<Vec<CString>, Errno> {
+    let mut strings = Vec::new();
+    if array.is_null() {
+        return Ok(strings);
+    }
+    for next in 0.. {
+        let mut string = [0; size_of::<usize>()];
+        read_raw(array.wrapping_add(next).cast(), &mut string)?;
+        let string: *const c_char = with_exposed_provenance(usize::from_ne_bytes(string));
+        if string.is_null() {
+            break;
         }
-        // SAFETY: the caller's promise; the array's NULL is not passed.
-        unsafe {
-            let string = *next;
-            if string.is_null() {
-                return None;
-            }
-            next = next.add(1);
-            Some(CStr::from_ptr(string))
-        }
-    })
+        strings.push(read_raw_string(string)?);
+    }
+    Ok(strings)
 }

@@ -40,7 +40,8 @@ pub unsafe extern "C" fn rumpclient__closenotify(fd: *mut c_int, variant: c_int)
             2 => CloseVariant::FcloseM,
             _ => return invalid(Host::EINVAL),
         };
-        if fd.is_null() {
+        let mut number = [0; size_of::<c_int>()];
+        if rumpclient::read_raw(fd.cast(), &mut number).is_err() {
             return invalid(Host::EFAULT);
         }
         // Without a connection there is no descriptor to move.
@@ -48,10 +49,9 @@ pub unsafe extern "C" fn rumpclient__closenotify(fd: *mut c_int, variant: c_int)
         if !client.is_own() {
             return 0;
         }
-        // SAFETY: the caller's promise.
-        match client.close_notify(unsafe { *fd }, variant) {
+        match client.close_notify(c_int::from_ne_bytes(number), variant) {
             Ok(next) => {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller's promise; the number has just been read there.
                 unsafe { *fd = next };
                 0
             }

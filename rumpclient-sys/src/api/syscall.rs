@@ -1,11 +1,10 @@
 //! Calls by number.
 
 use core::ffi::{c_int, c_void};
-use core::{ptr, slice};
 
 use nix::errno::Errno as Host;
-use rumpclient::Errno;
 use rumpclient::marshal::{MAX_ARGS_SIZE, Register};
+use rumpclient::{Errno, read_raw, write_raw};
 
 use crate::current;
 use crate::errno::{self, Preserved};
@@ -16,8 +15,8 @@ use crate::report::contained;
 /// of arguments, or fewer than the call has, are EINVAL.
 ///
 /// # Safety
-/// `data` must point at `len` readable bytes, or be NULL with a `len` of 0; `retval` must point at
-/// two registers, or be NULL. What the arguments point at must be what the call takes.
+/// What the arguments point at must be what the call takes, and where `retval` points must be the
+/// caller's to overwrite, if it is memory at all; it may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rumpclient_syscall(
     number: c_int,
@@ -28,37 +27,33 @@ pub unsafe extern "C" fn rumpclient_syscall(
     contained(Host::EIO as c_int, || {
         let _errno = Preserved::new();
         // SAFETY: the caller's promise.
-        let args = match unsafe { arguments(data, len) } {
-            Ok(args) => args,
-            Err(error) => return errno::number(error),
-        };
-        let mut registers = [0; 2];
-        // SAFETY: the caller's promise.
-        match unsafe { make(number as u32, args, &mut registers) } {
-            Ok(()) => {
-                if !retval.is_null() {
-                    // SAFETY: the caller's promise.
-                    unsafe { ptr::copy_nonoverlapping(registers.as_ptr(), retval, 2) };
-                }
-                0
-            }
+        match unsafe { by_number(number as u32, data, len, retval) } {
+            Ok(()) => 0,
             Err(error) => errno::number(error),
         }
     })
 }
 
 /// # Safety
-/// `data` must point at `len` readable bytes unless it is NULL.
-unsafe fn arguments<'a>(data: *const c_void, len: usize) -> Result<&'a [u8], Errno> {
-    match (data.is_null(), len) {
-        (_, 0) => Ok(&[]),
-        (true, _) => Err(Errno::EFAULT),
-        (false, ..=MAX_ARGS_SIZE) => {
-            // SAFETY: the caller's promise.
-            Ok(unsafe { slice::from_raw_parts(data.cast(), len) })
-        }
-        (false, _) => Err(Errno::EINVAL),
+/// As for [`rumpclient_syscall`].
+unsafe fn by_number(
+    number: u32,
+    data: *const c_void,
+    len: usize,
+    retval: *mut Register,
+) -> Result<(), Errno> {
+    let mut args = [0; MAX_ARGS_SIZE];
+    let args = args.get_mut(..len).ok_or(Errno::EINVAL)?;
+    read_raw(data.cast(), args)?;
+    let mut registers = [0; 2];
+    // SAFETY: the caller's promise.
+    unsafe { make(number, args, &mut registers) }?;
+    if retval.is_null() {
+        return Ok(());
     }
+    let [first, second] = registers.map(Register::to_ne_bytes);
+    // SAFETY: the caller's promise.
+    unsafe { write_raw(retval.cast(), &[first, second].concat()) }
 }
 
 /// Makes a call on the current client.
