@@ -64,7 +64,7 @@ pub use generated::args;
 pub use lend::count_lent;
 pub use lend::{MemoryPolicy, Region};
 #[doc(hidden)]
-pub use memory::{read_raw, read_raw_string, write_raw};
+pub use memory::{check_raw_string, read_raw, write_raw};
 pub use netbsd::Errno;
 pub use options::{LinkEvent, RaisePolicy, RetryPolicy, SignalSet};
 #[doc(hidden)]

@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
 use std::io;
 use std::ptr;
 
@@ -302,16 +302,15 @@ pub fn read_raw(from: *const u8, to: &mut [u8]) -> Result<(), Errno> {
     sys::read_process(from.expose_provenance(), to).map_err(|_| Errno::EFAULT)
 }
 
-/// The string at an address that may be bad.
+/// Whether a string can be read at an address that may be bad.
 ///
 /// # Errors
-/// EFAULT when some byte up to its NUL cannot be read.
+/// EFAULT when some byte up to its NUL cannot.
 #[doc(hidden)]
-pub fn read_raw_string(from: *const c_char) -> Result<CString, Errno> {
+pub fn check_raw_string(from: *const c_char) -> Result<(), Errno> {
     let address = from.expose_provenance();
     let span = Span { address, len: usize::MAX - address, trust: Trust::Raw };
-    let string = span.read_string_up_to(usize::MAX).map_err(|Fault| Errno::EFAULT)?;
-    CString::from_vec_with_nul(string).map_err(|_| Errno::EFAULT)
+    span.read_string_up_to(usize::MAX).map(|_| ()).map_err(|Fault| Errno::EFAULT)
 }
 
 /// Copies to an address that may be bad.

@@ -1,11 +1,11 @@
 //! Exec.
 
-use core::ffi::{c_char, c_int};
+use core::ffi::{CStr, c_char, c_int};
+use core::iter;
 use core::ptr::with_exposed_provenance;
-use std::ffi::CString;
 
 use nix::errno::Errno as Host;
-use rumpclient::{Errno, Error, read_raw, read_raw_string};
+use rumpclient::{Errno, Error, check_raw_string, read_raw};
 
 use super::{failed, not_connected};
 use crate::report::contained;
@@ -37,34 +37,55 @@ pub unsafe extern "C" fn rumpclient_exec(
             errno::set(error.raw_os_error().unwrap_or(Host::EIO as c_int));
             return -1;
         }
-        // Copied, since any of them may be bad.
-        let copies = || Ok((read_raw_string(path)?, strings(argv)?, strings(envp)?));
-        let (path, argv, envp) = match copies() {
-            Ok(copies) => copies,
-            Err(error) => return failed(&Error::Kernel(error)),
-        };
-        let [argv, envp] = [&argv, &envp].map(|array| array.iter().map(CString::as_c_str));
-        match client.exec_with(&path, argv, envp) {
+        // Nothing is kept: a vforked child that execs never frees it, in its parent's memory.
+        let checked = check_raw_string(path).and_then(|()| check(argv)).and_then(|()| check(envp));
+        if let Err(error) = checked {
+            return failed(&Error::Kernel(error));
+        }
+        // SAFETY: they have just been read, and the caller promises that they stay.
+        let (path, argv, envp) = unsafe { (CStr::from_ptr(path), strings(argv), strings(envp)) };
+        match client.exec_with(path, argv, envp) {
             Ok(never) => match never {},
             Err(error) => failed(&error),
         }
     })
 }
 
-/// The strings of a NULL-terminated array; NULL is an empty one.
-fn strings(array: *const *const c_char) -> Result<Vec<CString>, Errno> {
-    let mut strings = Vec::new();
+/// Whether everything in a NULL-terminated array of strings can be read.
+fn check(array: *const *const c_char) -> Result<(), Errno> {
     if array.is_null() {
-        return Ok(strings);
+        return Ok(());
     }
-    for next in 0.. {
+    for index in 0.. {
         let mut string = [0; size_of::<usize>()];
-        read_raw(array.wrapping_add(next).cast(), &mut string)?;
-        let string: *const c_char = with_exposed_provenance(usize::from_ne_bytes(string));
-        if string.is_null() {
-            break;
+        read_raw(array.wrapping_add(index).cast(), &mut string)?;
+        match usize::from_ne_bytes(string) {
+            0 => break,
+            address => check_raw_string(with_exposed_provenance(address))?,
         }
-        strings.push(read_raw_string(string)?);
     }
-    Ok(strings)
+    Ok(())
+}
+
+/// The strings of a NULL-terminated array.
+///
+/// # Safety
+/// `array` must be NULL or such an array, and both it and its strings must outlive what is
+/// returned.
+unsafe fn strings<'a>(array: *const *const c_char) -> impl Iterator<Item = &'a CStr> {
+    let mut next = array;
+    iter::from_fn(move || {
+        if next.is_null() {
+            return None;
+        }
+        // SAFETY: the caller's promise; the array's NULL is not passed.
+        unsafe {
+            let string = *next;
+            if string.is_null() {
+                return None;
+            }
+            next = next.add(1);
+            Some(CStr::from_ptr(string))
+        }
+    })
 }
