@@ -179,19 +179,22 @@ impl Client {
     ) -> Result<[Register; 2], Errno> {
         let deadline = self.call_deadline();
         let attempt = |session: &Session| {
-            session.syscall(number, args, lends(), deadline).map_err(|failure| match failure {
-                Failure::Lost { sent } => {
-                    Failure::Lost { sent: sent && !repeat::only_asks(number, args) }
-                }
-                other => other,
-            })
+            let result = session.syscall(number, args, lends(), deadline);
+            result.map_err(|failure| repeat::judge(failure, number, args))
         };
-        self.link.run(deadline, attempt).map_err(|failure| match failure {
+        Ok(self.link.run(deadline, attempt)?)
+    }
+}
+
+/// What a caller sees of a call's failure.
+impl From<Failure> for Errno {
+    fn from(failure: Failure) -> Self {
+        match failure {
             Failure::Kernel(errno) => errno,
             Failure::Refused(error) => error.into(),
-            Failure::TimedOut => Errno::ETIMEDOUT,
-            Failure::Lost { .. } | Failure::Forked => Errno::LINK_LOST,
-        })
+            Failure::TimedOut => Self::ETIMEDOUT,
+            Failure::Lost { .. } | Failure::Forked => Self::LINK_LOST,
+        }
     }
 }
 

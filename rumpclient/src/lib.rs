@@ -18,6 +18,7 @@
 //! # What is where
 //! - [`Client`], [`Builder`]: connections, settings, and the calls, one method for each RUMP call
 //!   of NetBSD's `syscalls.master`.
+//! - [`Client::batch`], [`Batch`]: many calls of one thread at the same time.
 //! - [`netbsd`]: NetBSD's types, constants and error numbers. They are not the host's.
 //! - [`table`], [`args`]: what the master table says about each call, and the marshalled argument
 //!   structs, for programs that make calls by number.
@@ -38,6 +39,7 @@
 
 #![warn(missing_docs)]
 
+mod batch;
 mod call;
 mod client;
 mod environment;
@@ -57,6 +59,7 @@ mod sys;
 pub mod table;
 mod transport;
 
+pub use batch::{Batch, Pending};
 pub use client::{Builder, Client};
 pub use error::{Error, Stage};
 pub use generated::args;

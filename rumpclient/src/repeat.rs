@@ -6,6 +6,7 @@
 //! nothing changed in the kernel, and name nothing that a new one would not know, such as a
 //! descriptor or another process.
 
+use crate::session::Failure;
 use crate::table::{self, Lend};
 
 /// Those that ask about the process, its user, clocks and limits. By the names that the newest
@@ -25,6 +26,14 @@ const ONLY_ASK: [&str; 13] = [
     "getuid",
     "issetugid",
 ];
+
+/// The failure of a call, but for one that only asks: that may as well not have been sent.
+pub(crate) fn judge(failure: Failure, number: u32, args: &[u8]) -> Failure {
+    match failure {
+        Failure::Lost { sent } => Failure::Lost { sent: sent && !only_asks(number, args) },
+        other => other,
+    }
+}
 
 /// Whether a call changes nothing, so that making it once more is the same as making it once.
 pub(crate) fn only_asks(number: u32, args: &[u8]) -> bool {

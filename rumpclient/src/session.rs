@@ -23,6 +23,7 @@
 //!   even to find out: [`Session::check_process`] comes first, and again wherever signals were
 //!   let in, since a handler may have forked.
 
+mod batch;
 mod freeze;
 mod receive;
 mod seat;
@@ -173,6 +174,24 @@ pub(crate) enum Failure {
     TimedOut,
     /// The session is another process's.
     Forked,
+}
+
+/// A call's answer, if it is here and the call's memory is not in use.
+fn answered(call: &mut Call) -> Option<Result<Reply, Failure>> {
+    if call.pins > 0 {
+        return None;
+    }
+    let reply = call.reply.take()?;
+    Some(if call.fault { Err(Failure::Kernel(Errno::EFAULT)) } else { Ok(reply) })
+}
+
+/// What the answer to a call means.
+fn result(reply: Reply) -> Result<[Register; 2], Failure> {
+    match reply {
+        Reply::Syscall { error: 0, retval } => Ok(retval),
+        Reply::Syscall { error, .. } => Err(Failure::Kernel(Errno::from_raw(error))),
+        other => Err(unusual(other)),
+    }
 }
 
 /// What a reply means that is not the one which was asked for.
@@ -355,11 +374,7 @@ impl Session {
         let reply = self.call_alone(&frame, &mut lends, deadline).unwrap_or_else(|| {
             self.request(Kind::Syscall, lends, deadline, |reqno| frame.with_reqno(reqno))
         });
-        match reply? {
-            Reply::Syscall { error: 0, retval } => Ok(retval),
-            Reply::Syscall { error, .. } => Err(Failure::Kernel(Errno::from_raw(error))),
-            other => Err(unusual(other)),
-        }
+        result(reply?)
     }
 
     /// Has the kernel fork this process: the key by which the twin is claimed.
@@ -418,7 +433,14 @@ impl Session {
     }
 
     fn register(&self, kind: Kind, lends: Lends) -> Result<u64, Failure> {
-        let mut state = self.books();
+        let mut state = self.admission()?;
+        let seat = state.free_seat();
+        Ok(state.requests.insert(kind, Call::new(seat, lends)))
+    }
+
+    /// The state, for requests to be registered.
+    fn admission(&self) -> Result<MutexGuard<'_, State>, Failure> {
+        let state = self.books();
         if state.ended.is_some() {
             return Err(Failure::Lost { sent: false });
         }
@@ -426,8 +448,7 @@ impl Session {
             // A signal handler on top of an exec: the stream is promised to the new program.
             return Err(Failure::Kernel(Errno::EBUSY));
         }
-        let seat = state.free_seat();
-        Ok(state.requests.insert(kind, Call::new(seat, lends)))
+        Ok(state)
     }
 
     /// Waits for the answer to `reqno`, receiving for everybody when nobody else does.
@@ -452,10 +473,9 @@ impl Session {
             });
             let call = state.requests.get_mut(reqno).expect("a caller's own request is registered");
             if call.pins == 0 {
-                if let Some(reply) = call.reply.take() {
-                    let fault = call.fault;
+                if let Some(reply) = answered(call) {
                     self.leave(state, reqno);
-                    return if fault { Err(Failure::Kernel(Errno::EFAULT)) } else { Ok(reply) };
+                    return reply;
                 }
                 if ended {
                     self.leave(state, reqno);
@@ -612,9 +632,7 @@ impl Session {
 
     /// Takes a caller off the books, and passes the receiver's role on if it had it.
     fn leave(&self, mut state: MutexGuard<'_, State>, reqno: u64) {
-        if let Some(call) = state.requests.remove(reqno) {
-            state.spare_seats.push(call.seat);
-        }
+        state.strike_out(reqno);
         self.close_books(&state);
         self.pass_role(state, reqno);
     }
@@ -684,6 +702,13 @@ impl State {
             self.leaving.push_back(seat);
         }
         self.spare_seats.pop().unwrap_or_default()
+    }
+
+    /// Takes a call off the books whose caller is here.
+    fn strike_out(&mut self, reqno: u64) {
+        if let Some(call) = self.requests.remove(reqno) {
+            self.spare_seats.push(call.seat);
+        }
     }
 
     /// Takes a call off the books whose answer has been left in its seat.

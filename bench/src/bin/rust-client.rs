@@ -20,9 +20,23 @@ fn turn<'a>(work: &str, kernel: &'a Client) -> Option<Turn<'a>> {
                 kernel.rump_sys_getppid().expect("the kernel answers");
             }),
         ),
+        "batch" => (
+            BATCH as u64,
+            Box::new(|| {
+                kernel.batch(|batch| {
+                    let calls: [_; BATCH] = std::array::from_fn(|_| batch.rump_sys_getppid());
+                    for call in calls {
+                        call.wait().expect("the kernel answers");
+                    }
+                });
+            }),
+        ),
         _ => return None,
     })
 }
+
+/// How many calls make a batch.
+const BATCH: usize = 32;
 
 /// How long to go on.
 enum Span {

@@ -13,15 +13,11 @@ use core::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
 #[allow(unused_imports)]
 use std::io::{IoSlice, IoSliceMut};
 #[allow(unused_imports)]
-use crate::call::{self, lent, raw};
+use crate::call::{lent, raw};
 use crate::client::Client;
-use crate::generated::args;
-use crate::generated::table::entry;
+use crate::generated::prepare;
 #[allow(unused_imports)]
-use crate::marshal::Marshal;
 use crate::netbsd::{self, Errno};
-#[allow(unused_imports)]
-use crate::param::{self, Lent, OutAddress, ValueResult};
 
 impl Client {
     /// Reads from a descriptor at its offset.
@@ -32,14 +28,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_read(&self, fd: c_int, buf: &mut [u8]) -> Result<usize, Errno> {
-        let nbyte = param::length::<usize>(buf.elements())?;
-        let room = buf.byte_size();
-        let args = args::sys_read_args {
-            fd: fd.marshal(),
-            buf: buf.address(),
-            nbyte: nbyte.marshal(),
-        };
-        call::count(lent!(self, &entry::READ, &args)?, room)
+        lent!(self, prepare::rump_sys_read(fd, buf))
     }
 
     /// Writes to a descriptor at its offset.
@@ -50,14 +39,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_write(&self, fd: c_int, buf: &[u8]) -> Result<usize, Errno> {
-        let nbyte = param::length::<usize>(buf.elements())?;
-        let room = buf.byte_size();
-        let args = args::sys_write_args {
-            fd: fd.marshal(),
-            buf: buf.address(),
-            nbyte: nbyte.marshal(),
-        };
-        call::count(lent!(self, &entry::WRITE, &args)?, room)
+        lent!(self, prepare::rump_sys_write(fd, buf))
     }
 
     /// Opens a file, or makes it, and returns a descriptor.
@@ -73,12 +55,7 @@ impl Client {
         flags: c_int,
         mode: netbsd::mode_t,
     ) -> Result<c_int, Errno> {
-        let args = args::sys_open_args {
-            path: path.address(),
-            flags: flags.marshal(),
-            mode: mode.marshal(),
-        };
-        lent!(self, &entry::OPEN, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_open(path, flags, mode))
     }
 
     /// Closes a descriptor.
@@ -89,10 +66,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_close(&self, fd: c_int) -> Result<(), Errno> {
-        let args = args::sys_close_args {
-            fd: fd.marshal(),
-        };
-        lent!(self, &entry::CLOSE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_close(fd))
     }
 
     /// Gives a file another name.
@@ -103,11 +77,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_link(&self, path: &CStr, link: &CStr) -> Result<(), Errno> {
-        let args = args::sys_link_args {
-            path: path.address(),
-            link: link.address(),
-        };
-        lent!(self, &entry::LINK, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_link(path, link))
     }
 
     /// Removes a name.
@@ -118,10 +88,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_unlink(&self, path: &CStr) -> Result<(), Errno> {
-        let args = args::sys_unlink_args {
-            path: path.address(),
-        };
-        lent!(self, &entry::UNLINK, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_unlink(path))
     }
 
     /// Changes the working directory.
@@ -132,10 +99,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_chdir(&self, path: &CStr) -> Result<(), Errno> {
-        let args = args::sys_chdir_args {
-            path: path.address(),
-        };
-        lent!(self, &entry::CHDIR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_chdir(path))
     }
 
     /// Changes the working directory to an open one.
@@ -146,10 +110,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_fchdir(&self, fd: c_int) -> Result<(), Errno> {
-        let args = args::sys_fchdir_args {
-            fd: fd.marshal(),
-        };
-        lent!(self, &entry::FCHDIR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fchdir(fd))
     }
 
     /// Makes a device node.
@@ -166,12 +127,7 @@ impl Client {
         mode: netbsd::mode_t,
         dev: u32,
     ) -> Result<(), Errno> {
-        let args = args::compat_50_sys_mknod_args {
-            path: path.address(),
-            mode: mode.marshal(),
-            dev: dev.marshal(),
-        };
-        lent!(self, &entry::COMPAT_50_MKNOD, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_compat_50_mknod(path, mode, dev))
     }
 
     /// Changes a file's mode.
@@ -186,11 +142,7 @@ impl Client {
         path: &CStr,
         mode: netbsd::mode_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_chmod_args {
-            path: path.address(),
-            mode: mode.marshal(),
-        };
-        lent!(self, &entry::CHMOD, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_chmod(path, mode))
     }
 
     /// Changes a file's owner and group.
@@ -206,12 +158,7 @@ impl Client {
         uid: netbsd::uid_t,
         gid: netbsd::gid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_chown_args {
-            path: path.address(),
-            uid: uid.marshal(),
-            gid: gid.marshal(),
-        };
-        lent!(self, &entry::CHOWN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_chown(path, uid, gid))
     }
 
     /// Returns the process's number.
@@ -222,7 +169,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_getpid(&self) -> Result<netbsd::pid_t, Errno> {
-        lent!(self, &entry::GETPID, &()).map(|retval| retval[0] as netbsd::pid_t)
+        lent!(self, prepare::rump_sys_getpid())
     }
 
     /// Unmounts a file system.
@@ -233,11 +180,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_unmount(&self, path: &CStr, flags: c_int) -> Result<(), Errno> {
-        let args = args::sys_unmount_args {
-            path: path.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::UNMOUNT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_unmount(path, flags))
     }
 
     /// Sets real, effective and saved user.
@@ -248,10 +191,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_setuid(&self, uid: netbsd::uid_t) -> Result<(), Errno> {
-        let args = args::sys_setuid_args {
-            uid: uid.marshal(),
-        };
-        lent!(self, &entry::SETUID, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setuid(uid))
     }
 
     /// Returns the real user.
@@ -262,7 +202,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_getuid(&self) -> Result<netbsd::uid_t, Errno> {
-        lent!(self, &entry::GETUID, &()).map(|retval| retval[0] as netbsd::uid_t)
+        lent!(self, prepare::rump_sys_getuid())
     }
 
     /// Returns the effective user.
@@ -273,7 +213,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_geteuid(&self) -> Result<netbsd::uid_t, Errno> {
-        lent!(self, &entry::GETEUID, &()).map(|retval| retval[0] as netbsd::uid_t)
+        lent!(self, prepare::rump_sys_geteuid())
     }
 
     /// Receives a message with all that comes with it.
@@ -293,13 +233,7 @@ impl Client {
         msg: &mut netbsd::msghdr,
         flags: c_int,
     ) -> Result<usize, Errno> {
-        let room = usize::MAX;
-        let args = args::sys_recvmsg_args {
-            s: s.marshal(),
-            msg: msg.address(),
-            flags: flags.marshal(),
-        };
-        call::count(raw!(self, &entry::RECVMSG, &args)?, room)
+        raw!(self, prepare::rump_sys_recvmsg(s, msg, flags))
     }
 
     /// Sends a message with all that goes with it.
@@ -319,13 +253,7 @@ impl Client {
         msg: &netbsd::msghdr,
         flags: c_int,
     ) -> Result<usize, Errno> {
-        let room = usize::MAX;
-        let args = args::sys_sendmsg_args {
-            s: s.marshal(),
-            msg: msg.address(),
-            flags: flags.marshal(),
-        };
-        call::count(raw!(self, &entry::SENDMSG, &args)?, room)
+        raw!(self, prepare::rump_sys_sendmsg(s, msg, flags))
     }
 
     /// Receives a message, and the address it comes from.
@@ -342,18 +270,7 @@ impl Client {
         flags: c_int,
         from: Option<&mut netbsd::SockAddr>,
     ) -> Result<usize, Errno> {
-        let len = param::length::<usize>(buf.elements())?;
-        let (from, fromlenaddr) = from.addresses();
-        let room = buf.byte_size();
-        let args = args::sys_recvfrom_args {
-            s: s.marshal(),
-            buf: buf.address(),
-            len: len.marshal(),
-            flags: flags.marshal(),
-            from,
-            fromlenaddr,
-        };
-        call::count(lent!(self, &entry::RECVFROM, &args)?, room)
+        lent!(self, prepare::rump_sys_recvfrom(s, buf, flags, from))
     }
 
     /// Takes a connection and the address it comes from, and returns its descriptor.
@@ -368,13 +285,7 @@ impl Client {
         s: c_int,
         name: Option<&mut netbsd::SockAddr>,
     ) -> Result<c_int, Errno> {
-        let (name, anamelen) = name.addresses();
-        let args = args::sys_accept_args {
-            s: s.marshal(),
-            name,
-            anamelen,
-        };
-        lent!(self, &entry::ACCEPT, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_accept(s, name))
     }
 
     /// Gets the address at the other end.
@@ -389,13 +300,7 @@ impl Client {
         fdes: c_int,
         asa: &mut netbsd::SockAddr,
     ) -> Result<(), Errno> {
-        let (asa, alen) = asa.addresses();
-        let args = args::sys_getpeername_args {
-            fdes: fdes.marshal(),
-            asa,
-            alen,
-        };
-        lent!(self, &entry::GETPEERNAME, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_getpeername(fdes, asa))
     }
 
     /// Gets a socket's own address.
@@ -410,13 +315,7 @@ impl Client {
         fdes: c_int,
         asa: &mut netbsd::SockAddr,
     ) -> Result<(), Errno> {
-        let (asa, alen) = asa.addresses();
-        let args = args::sys_getsockname_args {
-            fdes: fdes.marshal(),
-            asa,
-            alen,
-        };
-        lent!(self, &entry::GETSOCKNAME, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_getsockname(fdes, asa))
     }
 
     /// Asks whether the real user may use a file in a way.
@@ -427,11 +326,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_access(&self, path: &CStr, flags: c_int) -> Result<(), Errno> {
-        let args = args::sys_access_args {
-            path: path.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::ACCESS, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_access(path, flags))
     }
 
     /// Changes a file's flags.
@@ -442,11 +337,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_chflags(&self, path: &CStr, flags: c_ulong) -> Result<(), Errno> {
-        let args = args::sys_chflags_args {
-            path: path.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::CHFLAGS, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_chflags(path, flags))
     }
 
     /// Changes an open file's flags.
@@ -457,11 +348,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_fchflags(&self, fd: c_int, flags: c_ulong) -> Result<(), Errno> {
-        let args = args::sys_fchflags_args {
-            fd: fd.marshal(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::FCHFLAGS, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fchflags(fd, flags))
     }
 
     /// Starts to write everything that is cached to its medium.
@@ -472,7 +359,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_sync(&self) -> Result<(), Errno> {
-        lent!(self, &entry::SYNC, &()).map(|_| ())
+        lent!(self, prepare::rump_sys_sync())
     }
 
     /// Returns the parent's process number.
@@ -483,7 +370,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_getppid(&self) -> Result<netbsd::pid_t, Errno> {
-        lent!(self, &entry::GETPPID, &()).map(|retval| retval[0] as netbsd::pid_t)
+        lent!(self, prepare::rump_sys_getppid())
     }
 
     /// Makes another descriptor for an open file and returns it.
@@ -494,10 +381,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_dup(&self, fd: c_int) -> Result<c_int, Errno> {
-        let args = args::sys_dup_args {
-            fd: fd.marshal(),
-        };
-        lent!(self, &entry::DUP, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_dup(fd))
     }
 
     /// Makes a pipe and returns its reading and its writing end.
@@ -508,7 +392,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_pipe(&self) -> Result<[c_int; 2], Errno> {
-        lent!(self, &entry::PIPE, &()).map(|retval| retval.map(|fd| fd as c_int))
+        lent!(self, prepare::rump_sys_pipe())
     }
 
     /// Returns the effective group.
@@ -519,7 +403,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_getegid(&self) -> Result<netbsd::gid_t, Errno> {
-        lent!(self, &entry::GETEGID, &()).map(|retval| retval[0] as netbsd::gid_t)
+        lent!(self, prepare::rump_sys_getegid())
     }
 
     /// Starts or stops tracing into a file.
@@ -536,13 +420,7 @@ impl Client {
         facs: c_int,
         pid: netbsd::pid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_ktrace_args {
-            fname: fname.address(),
-            ops: ops.marshal(),
-            facs: facs.marshal(),
-            pid: pid.marshal(),
-        };
-        lent!(self, &entry::KTRACE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_ktrace(fname, ops, facs, pid))
     }
 
     /// Returns the real group.
@@ -553,7 +431,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_getgid(&self) -> Result<netbsd::gid_t, Errno> {
-        lent!(self, &entry::GETGID, &()).map(|retval| retval[0] as netbsd::gid_t)
+        lent!(self, prepare::rump_sys_getgid())
     }
 
     /// Writes the login name, NUL-terminated.
@@ -564,12 +442,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys___getlogin(&self, namebuf: &mut [u8]) -> Result<(), Errno> {
-        let namelen = param::length::<usize>(namebuf.elements())?;
-        let args = args::sys___getlogin_args {
-            namebuf: namebuf.address(),
-            namelen: namelen.marshal(),
-        };
-        lent!(self, &entry::__GETLOGIN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys___getlogin(namebuf))
     }
 
     /// Sets the login name.
@@ -580,10 +453,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys___setlogin(&self, namebuf: &CStr) -> Result<(), Errno> {
-        let args = args::sys___setlogin_args {
-            namebuf: namebuf.address(),
-        };
-        lent!(self, &entry::__SETLOGIN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys___setlogin(namebuf))
     }
 
     /// Controls a device or socket; size and direction of the data are part of the request code.
@@ -603,12 +473,7 @@ impl Client {
         com: c_ulong,
         data: *mut c_void,
     ) -> Result<c_int, Errno> {
-        let args = args::sys_ioctl_args {
-            fd: fd.marshal(),
-            com: com.marshal(),
-            data: data.marshal(),
-        };
-        raw!(self, &entry::IOCTL, &args).map(|retval| retval[0] as c_int)
+        raw!(self, prepare::rump_sys_ioctl(fd, com, data))
     }
 
     /// Closes a device for all who have it open.
@@ -619,10 +484,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_revoke(&self, path: &CStr) -> Result<(), Errno> {
-        let args = args::sys_revoke_args {
-            path: path.address(),
-        };
-        lent!(self, &entry::REVOKE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_revoke(path))
     }
 
     /// Makes a symbolic link `link` with the text `path`.
@@ -633,11 +495,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_symlink(&self, path: &CStr, link: &CStr) -> Result<(), Errno> {
-        let args = args::sys_symlink_args {
-            path: path.address(),
-            link: link.address(),
-        };
-        lent!(self, &entry::SYMLINK, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_symlink(path, link))
     }
 
     /// Reads a symbolic link's text, without NUL.
@@ -652,14 +510,7 @@ impl Client {
         path: &CStr,
         buf: &mut [u8],
     ) -> Result<usize, Errno> {
-        let count = param::length::<usize>(buf.elements())?;
-        let room = buf.byte_size();
-        let args = args::sys_readlink_args {
-            path: path.address(),
-            buf: buf.address(),
-            count: count.marshal(),
-        };
-        call::count(lent!(self, &entry::READLINK, &args)?, room)
+        lent!(self, prepare::rump_sys_readlink(path, buf))
     }
 
     /// Sets the file mode mask and returns the old one.
@@ -673,10 +524,7 @@ impl Client {
         &self,
         newmask: netbsd::mode_t,
     ) -> Result<netbsd::mode_t, Errno> {
-        let args = args::sys_umask_args {
-            newmask: newmask.marshal(),
-        };
-        lent!(self, &entry::UMASK, &args).map(|retval| retval[0] as netbsd::mode_t)
+        lent!(self, prepare::rump_sys_umask(newmask))
     }
 
     /// Changes the root directory.
@@ -687,10 +535,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_chroot(&self, path: &CStr) -> Result<(), Errno> {
-        let args = args::sys_chroot_args {
-            path: path.address(),
-        };
-        lent!(self, &entry::CHROOT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_chroot(path))
     }
 
     /// Gets the groups that the process is in, and returns how many; an empty slice only asks how
@@ -705,12 +550,7 @@ impl Client {
         &self,
         gidset: &mut [netbsd::gid_t],
     ) -> Result<c_int, Errno> {
-        let gidsetsize = param::length::<c_int>(gidset.elements())?;
-        let args = args::sys_getgroups_args {
-            gidsetsize: gidsetsize.marshal(),
-            gidset: gidset.address(),
-        };
-        lent!(self, &entry::GETGROUPS, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_getgroups(gidset))
     }
 
     /// Sets the groups that the process is in.
@@ -721,12 +561,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_setgroups(&self, gidset: &[netbsd::gid_t]) -> Result<(), Errno> {
-        let gidsetsize = param::length::<c_int>(gidset.elements())?;
-        let args = args::sys_setgroups_args {
-            gidsetsize: gidsetsize.marshal(),
-            gidset: gidset.address(),
-        };
-        lent!(self, &entry::SETGROUPS, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setgroups(gidset))
     }
 
     /// Returns the process group.
@@ -737,7 +572,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_getpgrp(&self) -> Result<c_int, Errno> {
-        lent!(self, &entry::GETPGRP, &()).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_getpgrp())
     }
 
     /// Puts a process into a process group.
@@ -752,11 +587,7 @@ impl Client {
         pid: netbsd::pid_t,
         pgid: netbsd::pid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_setpgid_args {
-            pid: pid.marshal(),
-            pgid: pgid.marshal(),
-        };
-        lent!(self, &entry::SETPGID, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setpgid(pid, pgid))
     }
 
     /// Makes the descriptor `to` stand for the open file of `from`, and returns it.
@@ -767,11 +598,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_dup2(&self, from: c_int, to: c_int) -> Result<c_int, Errno> {
-        let args = args::sys_dup2_args {
-            from: from.marshal(),
-            to: to.marshal(),
-        };
-        lent!(self, &entry::DUP2, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_dup2(from, to))
     }
 
     /// Writes random bytes.
@@ -786,14 +613,7 @@ impl Client {
         buf: &mut [u8],
         flags: c_uint,
     ) -> Result<usize, Errno> {
-        let buflen = param::length::<usize>(buf.elements())?;
-        let room = buf.byte_size();
-        let args = args::sys_getrandom_args {
-            buf: buf.address(),
-            buflen: buflen.marshal(),
-            flags: flags.marshal(),
-        };
-        call::count(lent!(self, &entry::GETRANDOM, &args)?, room)
+        lent!(self, prepare::rump_sys_getrandom(buf, flags))
     }
 
     /// Queries or changes a descriptor; what is returned depends on the command.
@@ -812,12 +632,7 @@ impl Client {
         cmd: c_int,
         arg: *mut c_void,
     ) -> Result<c_int, Errno> {
-        let args = args::sys_fcntl_args {
-            fd: fd.marshal(),
-            cmd: cmd.marshal(),
-            arg: arg.marshal(),
-        };
-        raw!(self, &entry::FCNTL, &args).map(|retval| retval[0] as c_int)
+        raw!(self, prepare::rump_sys_fcntl(fd, cmd, arg))
     }
 
     /// Waits until descriptors below `nd` are ready, and returns how many are.
@@ -836,15 +651,7 @@ impl Client {
         ex: Option<&mut netbsd::fd_set>,
         tv: Option<&netbsd::timeval50>,
     ) -> Result<c_int, Errno> {
-        param::fits_fd_set(nd)?;
-        let args = args::compat_50_sys_select_args {
-            nd: nd.marshal(),
-            in_: in_.address(),
-            ou: ou.address(),
-            ex: ex.address(),
-            tv: tv.address(),
-        };
-        lent!(self, &entry::COMPAT_50_SELECT, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_compat_50_select(nd, in_, ou, ex, tv))
     }
 
     /// Writes a file's data and attributes to its medium.
@@ -855,10 +662,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_fsync(&self, fd: c_int) -> Result<(), Errno> {
-        let args = args::sys_fsync_args {
-            fd: fd.marshal(),
-        };
-        lent!(self, &entry::FSYNC, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fsync(fd))
     }
 
     /// Connects a socket to an address.
@@ -873,14 +677,7 @@ impl Client {
         s: c_int,
         name: &netbsd::SockAddr,
     ) -> Result<(), Errno> {
-        let name = name.as_bytes();
-        let namelen = param::length::<netbsd::socklen_t>(name.elements())?;
-        let args = args::sys_connect_args {
-            s: s.marshal(),
-            name: name.address(),
-            namelen: namelen.marshal(),
-        };
-        lent!(self, &entry::CONNECT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_connect(s, name))
     }
 
     /// Gives a socket its local address.
@@ -891,14 +688,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_bind(&self, s: c_int, name: &netbsd::SockAddr) -> Result<(), Errno> {
-        let name = name.as_bytes();
-        let namelen = param::length::<netbsd::socklen_t>(name.elements())?;
-        let args = args::sys_bind_args {
-            s: s.marshal(),
-            name: name.address(),
-            namelen: namelen.marshal(),
-        };
-        lent!(self, &entry::BIND, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_bind(s, name))
     }
 
     /// Sets an option of a socket.
@@ -915,15 +705,7 @@ impl Client {
         name: c_int,
         val: &[u8],
     ) -> Result<(), Errno> {
-        let valsize = param::length::<netbsd::socklen_t>(val.elements())?;
-        let args = args::sys_setsockopt_args {
-            s: s.marshal(),
-            level: level.marshal(),
-            name: name.marshal(),
-            val: val.address(),
-            valsize: valsize.marshal(),
-        };
-        lent!(self, &entry::SETSOCKOPT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setsockopt(s, level, name, val))
     }
 
     /// Lets a socket take connections.
@@ -934,11 +716,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_listen(&self, s: c_int, backlog: c_int) -> Result<(), Errno> {
-        let args = args::sys_listen_args {
-            s: s.marshal(),
-            backlog: backlog.marshal(),
-        };
-        lent!(self, &entry::LISTEN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_listen(s, backlog))
     }
 
     /// Reads an option of a socket.
@@ -959,15 +737,7 @@ impl Client {
         val: &mut [u8],
         avalsize: &mut netbsd::socklen_t,
     ) -> Result<(), Errno> {
-        let avalsize = avalsize.holding(val.byte_size())?;
-        let args = args::sys_getsockopt_args {
-            s: s.marshal(),
-            level: level.marshal(),
-            name: name.marshal(),
-            val: val.address(),
-            avalsize: avalsize.address(),
-        };
-        lent!(self, &entry::GETSOCKOPT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_getsockopt(s, level, name, val, avalsize))
     }
 
     /// Reads into several buffers.
@@ -982,14 +752,7 @@ impl Client {
         fd: c_int,
         iovp: &mut [IoSliceMut<'_>],
     ) -> Result<usize, Errno> {
-        let iovcnt = param::length::<c_int>(iovp.elements())?;
-        let room = iovp.iter().map(|part| part.len()).sum();
-        let args = args::sys_readv_args {
-            fd: fd.marshal(),
-            iovp: iovp.address(),
-            iovcnt: iovcnt.marshal(),
-        };
-        call::count(lent!(self, &entry::READV, &args)?, room)
+        lent!(self, prepare::rump_sys_readv(fd, iovp))
     }
 
     /// Writes from several buffers.
@@ -1004,14 +767,7 @@ impl Client {
         fd: c_int,
         iovp: &[IoSlice<'_>],
     ) -> Result<usize, Errno> {
-        let iovcnt = param::length::<c_int>(iovp.elements())?;
-        let room = iovp.iter().map(|part| part.len()).sum();
-        let args = args::sys_writev_args {
-            fd: fd.marshal(),
-            iovp: iovp.address(),
-            iovcnt: iovcnt.marshal(),
-        };
-        call::count(lent!(self, &entry::WRITEV, &args)?, room)
+        lent!(self, prepare::rump_sys_writev(fd, iovp))
     }
 
     /// Changes an open file's owner and group.
@@ -1027,12 +783,7 @@ impl Client {
         uid: netbsd::uid_t,
         gid: netbsd::gid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_fchown_args {
-            fd: fd.marshal(),
-            uid: uid.marshal(),
-            gid: gid.marshal(),
-        };
-        lent!(self, &entry::FCHOWN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fchown(fd, uid, gid))
     }
 
     /// Changes an open file's mode.
@@ -1043,11 +794,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_fchmod(&self, fd: c_int, mode: netbsd::mode_t) -> Result<(), Errno> {
-        let args = args::sys_fchmod_args {
-            fd: fd.marshal(),
-            mode: mode.marshal(),
-        };
-        lent!(self, &entry::FCHMOD, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fchmod(fd, mode))
     }
 
     /// Sets real and effective user.
@@ -1062,11 +809,7 @@ impl Client {
         ruid: netbsd::uid_t,
         euid: netbsd::uid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_setreuid_args {
-            ruid: ruid.marshal(),
-            euid: euid.marshal(),
-        };
-        lent!(self, &entry::SETREUID, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setreuid(ruid, euid))
     }
 
     /// Sets real and effective group.
@@ -1081,11 +824,7 @@ impl Client {
         rgid: netbsd::gid_t,
         egid: netbsd::gid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_setregid_args {
-            rgid: rgid.marshal(),
-            egid: egid.marshal(),
-        };
-        lent!(self, &entry::SETREGID, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setregid(rgid, egid))
     }
 
     /// Renames a file.
@@ -1096,11 +835,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_rename(&self, from: &CStr, to: &CStr) -> Result<(), Errno> {
-        let args = args::sys_rename_args {
-            from: from.address(),
-            to: to.address(),
-        };
-        lent!(self, &entry::RENAME, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_rename(from, to))
     }
 
     /// Puts an advisory lock on an open file, or takes it away.
@@ -1111,11 +846,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_flock(&self, fd: c_int, how: c_int) -> Result<(), Errno> {
-        let args = args::sys_flock_args {
-            fd: fd.marshal(),
-            how: how.marshal(),
-        };
-        lent!(self, &entry::FLOCK, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_flock(fd, how))
     }
 
     /// Makes a named pipe.
@@ -1130,11 +861,7 @@ impl Client {
         path: &CStr,
         mode: netbsd::mode_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_mkfifo_args {
-            path: path.address(),
-            mode: mode.marshal(),
-        };
-        lent!(self, &entry::MKFIFO, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_mkfifo(path, mode))
     }
 
     /// Sends a message, to an address unless the socket is connected.
@@ -1151,19 +878,7 @@ impl Client {
         flags: c_int,
         to: Option<&netbsd::SockAddr>,
     ) -> Result<usize, Errno> {
-        let to = to.map(netbsd::SockAddr::as_bytes);
-        let len = param::length::<usize>(buf.elements())?;
-        let tolen = param::length::<netbsd::socklen_t>(to.elements())?;
-        let room = buf.byte_size();
-        let args = args::sys_sendto_args {
-            s: s.marshal(),
-            buf: buf.address(),
-            len: len.marshal(),
-            flags: flags.marshal(),
-            to: to.address(),
-            tolen: tolen.marshal(),
-        };
-        call::count(lent!(self, &entry::SENDTO, &args)?, room)
+        lent!(self, prepare::rump_sys_sendto(s, buf, flags, to))
     }
 
     /// Ends a connection in one direction or both.
@@ -1174,11 +889,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_shutdown(&self, s: c_int, how: c_int) -> Result<(), Errno> {
-        let args = args::sys_shutdown_args {
-            s: s.marshal(),
-            how: how.marshal(),
-        };
-        lent!(self, &entry::SHUTDOWN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_shutdown(s, how))
     }
 
     /// Makes two connected sockets.
@@ -1195,13 +906,7 @@ impl Client {
         protocol: c_int,
         rsv: &mut [c_int; 2],
     ) -> Result<(), Errno> {
-        let args = args::sys_socketpair_args {
-            domain: domain.marshal(),
-            type_: type_.marshal(),
-            protocol: protocol.marshal(),
-            rsv: rsv.address(),
-        };
-        lent!(self, &entry::SOCKETPAIR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_socketpair(domain, type_, protocol, rsv))
     }
 
     /// Makes a directory.
@@ -1216,11 +921,7 @@ impl Client {
         path: &CStr,
         mode: netbsd::mode_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_mkdir_args {
-            path: path.address(),
-            mode: mode.marshal(),
-        };
-        lent!(self, &entry::MKDIR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_mkdir(path, mode))
     }
 
     /// Removes an empty directory.
@@ -1231,10 +932,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_rmdir(&self, path: &CStr) -> Result<(), Errno> {
-        let args = args::sys_rmdir_args {
-            path: path.address(),
-        };
-        lent!(self, &entry::RMDIR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_rmdir(path))
     }
 
     /// Sets a file's times of access and modification; `None` for now.
@@ -1250,11 +948,7 @@ impl Client {
         path: &CStr,
         tptr: Option<&[netbsd::timeval50; 2]>,
     ) -> Result<(), Errno> {
-        let args = args::compat_50_sys_utimes_args {
-            path: path.address(),
-            tptr: tptr.address(),
-        };
-        lent!(self, &entry::COMPAT_50_UTIMES, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_compat_50_utimes(path, tptr))
     }
 
     /// Makes a session and returns its process group.
@@ -1265,7 +959,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_setsid(&self) -> Result<c_int, Errno> {
-        lent!(self, &entry::SETSID, &()).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_setsid())
     }
 
     /// Serves NFS.
@@ -1284,11 +978,7 @@ impl Client {
         flag: c_int,
         argp: *mut c_void,
     ) -> Result<(), Errno> {
-        let args = args::sys_nfssvc_args {
-            flag: flag.marshal(),
-            argp: argp.marshal(),
-        };
-        raw!(self, &entry::NFSSVC, &args).map(|_| ())
+        raw!(self, prepare::rump_sys_nfssvc(flag, argp))
     }
 
     /// Reads at a given offset and leaves the descriptor's own alone.
@@ -1304,16 +994,7 @@ impl Client {
         buf: &mut [u8],
         offset: netbsd::off_t,
     ) -> Result<usize, Errno> {
-        let nbyte = param::length::<usize>(buf.elements())?;
-        let room = buf.byte_size();
-        let args = args::sys_pread_args {
-            fd: fd.marshal(),
-            buf: buf.address(),
-            nbyte: nbyte.marshal(),
-            pad: 0,
-            offset: offset.marshal(),
-        };
-        call::count(lent!(self, &entry::PREAD, &args)?, room)
+        lent!(self, prepare::rump_sys_pread(fd, buf, offset))
     }
 
     /// Writes at a given offset and leaves the descriptor's own alone.
@@ -1329,16 +1010,7 @@ impl Client {
         buf: &[u8],
         offset: netbsd::off_t,
     ) -> Result<usize, Errno> {
-        let nbyte = param::length::<usize>(buf.elements())?;
-        let room = buf.byte_size();
-        let args = args::sys_pwrite_args {
-            fd: fd.marshal(),
-            buf: buf.address(),
-            nbyte: nbyte.marshal(),
-            pad: 0,
-            offset: offset.marshal(),
-        };
-        call::count(lent!(self, &entry::PWRITE, &args)?, room)
+        lent!(self, prepare::rump_sys_pwrite(fd, buf, offset))
     }
 
     /// Sets real, effective and saved group.
@@ -1349,10 +1021,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_setgid(&self, gid: netbsd::gid_t) -> Result<(), Errno> {
-        let args = args::sys_setgid_args {
-            gid: gid.marshal(),
-        };
-        lent!(self, &entry::SETGID, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setgid(gid))
     }
 
     /// Sets the effective group.
@@ -1363,10 +1032,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_setegid(&self, egid: netbsd::gid_t) -> Result<(), Errno> {
-        let args = args::sys_setegid_args {
-            egid: egid.marshal(),
-        };
-        lent!(self, &entry::SETEGID, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setegid(egid))
     }
 
     /// Sets the effective user.
@@ -1377,10 +1043,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_seteuid(&self, euid: netbsd::uid_t) -> Result<(), Errno> {
-        let args = args::sys_seteuid_args {
-            euid: euid.marshal(),
-        };
-        lent!(self, &entry::SETEUID, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_seteuid(euid))
     }
 
     /// Gets a limit or option of a file.
@@ -1391,11 +1054,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_pathconf(&self, path: &CStr, name: c_int) -> Result<c_long, Errno> {
-        let args = args::sys_pathconf_args {
-            path: path.address(),
-            name: name.marshal(),
-        };
-        lent!(self, &entry::PATHCONF, &args).map(|retval| retval[0] as c_long)
+        lent!(self, prepare::rump_sys_pathconf(path, name))
     }
 
     /// Gets a limit or option of an open file.
@@ -1406,11 +1065,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_fpathconf(&self, fd: c_int, name: c_int) -> Result<c_long, Errno> {
-        let args = args::sys_fpathconf_args {
-            fd: fd.marshal(),
-            name: name.marshal(),
-        };
-        lent!(self, &entry::FPATHCONF, &args).map(|retval| retval[0] as c_long)
+        lent!(self, prepare::rump_sys_fpathconf(fd, name))
     }
 
     /// Reads an option of a socket that takes an argument in the same buffer.
@@ -1431,15 +1086,7 @@ impl Client {
         val: &mut [u8],
         avalsize: &mut netbsd::socklen_t,
     ) -> Result<(), Errno> {
-        let avalsize = avalsize.holding(val.byte_size())?;
-        let args = args::sys_getsockopt2_args {
-            s: s.marshal(),
-            level: level.marshal(),
-            name: name.marshal(),
-            val: val.address(),
-            avalsize: avalsize.address(),
-        };
-        lent!(self, &entry::GETSOCKOPT2, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_getsockopt2(s, level, name, val, avalsize))
     }
 
     /// Gets a resource limit.
@@ -1454,11 +1101,7 @@ impl Client {
         which: c_int,
         rlp: &mut netbsd::rlimit,
     ) -> Result<(), Errno> {
-        let args = args::sys_getrlimit_args {
-            which: which.marshal(),
-            rlp: rlp.address(),
-        };
-        lent!(self, &entry::GETRLIMIT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_getrlimit(which, rlp))
     }
 
     /// Sets a resource limit.
@@ -1473,11 +1116,7 @@ impl Client {
         which: c_int,
         rlp: &netbsd::rlimit,
     ) -> Result<(), Errno> {
-        let args = args::sys_setrlimit_args {
-            which: which.marshal(),
-            rlp: rlp.address(),
-        };
-        lent!(self, &entry::SETRLIMIT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setrlimit(which, rlp))
     }
 
     /// Moves a descriptor's offset and returns the new one.
@@ -1493,14 +1132,7 @@ impl Client {
         offset: netbsd::off_t,
         whence: c_int,
     ) -> Result<netbsd::off_t, Errno> {
-        let args = args::sys_lseek_args {
-            fd: fd.marshal(),
-            pad: 0,
-            offset: offset.marshal(),
-            whence: whence.marshal(),
-        };
-        lent!(self, &entry::LSEEK, &args)
-            .map(|retval| call::wide(retval) as netbsd::off_t)
+        lent!(self, prepare::rump_sys_lseek(fd, offset, whence))
     }
 
     /// Makes a file as long as `length` bytes.
@@ -1515,12 +1147,7 @@ impl Client {
         path: &CStr,
         length: netbsd::off_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_truncate_args {
-            path: path.address(),
-            pad: 0,
-            length: length.marshal(),
-        };
-        lent!(self, &entry::TRUNCATE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_truncate(path, length))
     }
 
     /// Makes an open file as long as `length` bytes.
@@ -1535,12 +1162,7 @@ impl Client {
         fd: c_int,
         length: netbsd::off_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_ftruncate_args {
-            fd: fd.marshal(),
-            pad: 0,
-            length: length.marshal(),
-        };
-        lent!(self, &entry::FTRUNCATE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_ftruncate(fd, length))
     }
 
     /// Reads or sets a variable of the kernel.
@@ -1561,19 +1183,7 @@ impl Client {
         oldlenp: Option<&mut usize>,
         newv: Option<&[u8]>,
     ) -> Result<(), Errno> {
-        param::holds_no_pointers(name, newv.byte_size())?;
-        let namelen = param::length::<c_uint>(name.elements())?;
-        let oldlenp = oldlenp.holding(oldv.byte_size())?;
-        let newlen = param::length::<usize>(newv.elements())?;
-        let args = args::sys___sysctl_args {
-            name: name.address(),
-            namelen: namelen.marshal(),
-            oldv: oldv.address(),
-            oldlenp: oldlenp.address(),
-            newv: newv.address(),
-            newlen: newlen.marshal(),
-        };
-        lent!(self, &entry::__SYSCTL, &args).map(|_| ())
+        lent!(self, prepare::rump_sys___sysctl(name, oldv, oldlenp, newv))
     }
 
     /// Sets an open file's times of access and modification; `None` for now.
@@ -1589,11 +1199,7 @@ impl Client {
         fd: c_int,
         tptr: Option<&[netbsd::timeval50; 2]>,
     ) -> Result<(), Errno> {
-        let args = args::compat_50_sys_futimes_args {
-            fd: fd.marshal(),
-            tptr: tptr.address(),
-        };
-        lent!(self, &entry::COMPAT_50_FUTIMES, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_compat_50_futimes(fd, tptr))
     }
 
     /// Returns the process group of a process.
@@ -1604,10 +1210,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_getpgid(&self, pid: netbsd::pid_t) -> Result<netbsd::pid_t, Errno> {
-        let args = args::sys_getpgid_args {
-            pid: pid.marshal(),
-        };
-        lent!(self, &entry::GETPGID, &args).map(|retval| retval[0] as netbsd::pid_t)
+        lent!(self, prepare::rump_sys_getpgid(pid))
     }
 
     /// Halts the kernel.
@@ -1622,11 +1225,7 @@ impl Client {
         opt: c_int,
         bootstr: Option<&CStr>,
     ) -> Result<(), Errno> {
-        let args = args::sys_reboot_args {
-            opt: opt.marshal(),
-            bootstr: bootstr.address(),
-        };
-        lent!(self, &entry::REBOOT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_reboot(opt, bootstr))
     }
 
     /// Waits until descriptors are ready, and returns how many are; `timeout` is in milliseconds,
@@ -1642,13 +1241,7 @@ impl Client {
         fds: &mut [netbsd::pollfd],
         timeout: c_int,
     ) -> Result<c_int, Errno> {
-        let nfds = param::length::<c_uint>(fds.elements())?;
-        let args = args::sys_poll_args {
-            fds: fds.address(),
-            nfds: nfds.marshal(),
-            timeout: timeout.marshal(),
-        };
-        lent!(self, &entry::POLL, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_poll(fds, timeout))
     }
 
     /// Makes a timer.
@@ -1665,12 +1258,7 @@ impl Client {
         evp: Option<&netbsd::sigevent>,
         timerid: &mut netbsd::timer_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_timer_create_args {
-            clock_id: clock_id.marshal(),
-            evp: evp.address(),
-            timerid: timerid.address(),
-        };
-        lent!(self, &entry::TIMER_CREATE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_timer_create(clock_id, evp, timerid))
     }
 
     /// Removes a timer.
@@ -1681,10 +1269,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_timer_delete(&self, timerid: netbsd::timer_t) -> Result<(), Errno> {
-        let args = args::sys_timer_delete_args {
-            timerid: timerid.marshal(),
-        };
-        lent!(self, &entry::TIMER_DELETE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_timer_delete(timerid))
     }
 
     /// Returns how often a timer ran out before its signal was taken.
@@ -1698,10 +1283,7 @@ impl Client {
         &self,
         timerid: netbsd::timer_t,
     ) -> Result<c_int, Errno> {
-        let args = args::sys_timer_getoverrun_args {
-            timerid: timerid.marshal(),
-        };
-        lent!(self, &entry::TIMER_GETOVERRUN, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_timer_getoverrun(timerid))
     }
 
     /// Writes a file's data to its medium.
@@ -1712,10 +1294,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_fdatasync(&self, fd: c_int) -> Result<(), Errno> {
-        let args = args::sys_fdatasync_args {
-            fd: fd.marshal(),
-        };
-        lent!(self, &entry::FDATASYNC, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fdatasync(fd))
     }
 
     /// Loads, unloads and lists kernel modules.
@@ -1734,11 +1313,7 @@ impl Client {
         cmd: c_int,
         arg: *mut c_void,
     ) -> Result<(), Errno> {
-        let args = args::sys_modctl_args {
-            cmd: cmd.marshal(),
-            arg: arg.marshal(),
-        };
-        raw!(self, &entry::MODCTL, &args).map(|_| ())
+        raw!(self, prepare::rump_sys_modctl(cmd, arg))
     }
 
     /// Makes a semaphore.
@@ -1753,11 +1328,7 @@ impl Client {
         value: c_uint,
         idp: &mut isize,
     ) -> Result<(), Errno> {
-        let args = args::sys__ksem_init_args {
-            value: value.marshal(),
-            idp: idp.address(),
-        };
-        lent!(self, &entry::_KSEM_INIT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys__ksem_init(value, idp))
     }
 
     /// Opens or makes a named semaphore.
@@ -1775,14 +1346,7 @@ impl Client {
         value: c_uint,
         idp: &mut isize,
     ) -> Result<(), Errno> {
-        let args = args::sys__ksem_open_args {
-            name: name.address(),
-            oflag: oflag.marshal(),
-            mode: mode.marshal(),
-            value: value.marshal(),
-            idp: idp.address(),
-        };
-        lent!(self, &entry::_KSEM_OPEN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys__ksem_open(name, oflag, mode, value, idp))
     }
 
     /// Removes a named semaphore.
@@ -1793,10 +1357,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys__ksem_unlink(&self, name: &CStr) -> Result<(), Errno> {
-        let args = args::sys__ksem_unlink_args {
-            name: name.address(),
-        };
-        lent!(self, &entry::_KSEM_UNLINK, &args).map(|_| ())
+        lent!(self, prepare::rump_sys__ksem_unlink(name))
     }
 
     /// Closes a named semaphore.
@@ -1807,10 +1368,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys__ksem_close(&self, id: isize) -> Result<(), Errno> {
-        let args = args::sys__ksem_close_args {
-            id: id.marshal(),
-        };
-        lent!(self, &entry::_KSEM_CLOSE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys__ksem_close(id))
     }
 
     /// Counts a semaphore up.
@@ -1821,10 +1379,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys__ksem_post(&self, id: isize) -> Result<(), Errno> {
-        let args = args::sys__ksem_post_args {
-            id: id.marshal(),
-        };
-        lent!(self, &entry::_KSEM_POST, &args).map(|_| ())
+        lent!(self, prepare::rump_sys__ksem_post(id))
     }
 
     /// Waits for a semaphore and counts it down.
@@ -1835,10 +1390,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys__ksem_wait(&self, id: isize) -> Result<(), Errno> {
-        let args = args::sys__ksem_wait_args {
-            id: id.marshal(),
-        };
-        lent!(self, &entry::_KSEM_WAIT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys__ksem_wait(id))
     }
 
     /// Counts a semaphore down if that needs no wait.
@@ -1849,10 +1401,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys__ksem_trywait(&self, id: isize) -> Result<(), Errno> {
-        let args = args::sys__ksem_trywait_args {
-            id: id.marshal(),
-        };
-        lent!(self, &entry::_KSEM_TRYWAIT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys__ksem_trywait(id))
     }
 
     /// Gets a semaphore's count.
@@ -1867,11 +1416,7 @@ impl Client {
         id: isize,
         value: &mut c_uint,
     ) -> Result<(), Errno> {
-        let args = args::sys__ksem_getvalue_args {
-            id: id.marshal(),
-            value: value.address(),
-        };
-        lent!(self, &entry::_KSEM_GETVALUE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys__ksem_getvalue(id, value))
     }
 
     /// Removes a semaphore.
@@ -1882,10 +1427,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys__ksem_destroy(&self, id: isize) -> Result<(), Errno> {
-        let args = args::sys__ksem_destroy_args {
-            id: id.marshal(),
-        };
-        lent!(self, &entry::_KSEM_DESTROY, &args).map(|_| ())
+        lent!(self, prepare::rump_sys__ksem_destroy(id))
     }
 
     /// Waits for a semaphore until a time and counts it down.
@@ -1900,11 +1442,7 @@ impl Client {
         id: isize,
         abstime: Option<&netbsd::timespec>,
     ) -> Result<(), Errno> {
-        let args = args::sys__ksem_timedwait_args {
-            id: id.marshal(),
-            abstime: abstime.address(),
-        };
-        lent!(self, &entry::_KSEM_TIMEDWAIT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys__ksem_timedwait(id, abstime))
     }
 
     /// Renames a file as POSIX has it, where two names of one file both stay.
@@ -1915,11 +1453,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys___posix_rename(&self, from: &CStr, to: &CStr) -> Result<(), Errno> {
-        let args = args::sys___posix_rename_args {
-            from: from.address(),
-            to: to.address(),
-        };
-        lent!(self, &entry::__POSIX_RENAME, &args).map(|_| ())
+        lent!(self, prepare::rump_sys___posix_rename(from, to))
     }
 
     /// Changes a file's mode; of a symbolic link its own.
@@ -1934,11 +1468,7 @@ impl Client {
         path: &CStr,
         mode: netbsd::mode_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_lchmod_args {
-            path: path.address(),
-            mode: mode.marshal(),
-        };
-        lent!(self, &entry::LCHMOD, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_lchmod(path, mode))
     }
 
     /// Changes a file's owner and group; of a symbolic link its own.
@@ -1954,12 +1484,7 @@ impl Client {
         uid: netbsd::uid_t,
         gid: netbsd::gid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_lchown_args {
-            path: path.address(),
-            uid: uid.marshal(),
-            gid: gid.marshal(),
-        };
-        lent!(self, &entry::LCHOWN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_lchown(path, uid, gid))
     }
 
     /// Sets a file's times of access and modification, of a symbolic link its own; `None` for now.
@@ -1975,11 +1500,7 @@ impl Client {
         path: &CStr,
         tptr: Option<&[netbsd::timeval50; 2]>,
     ) -> Result<(), Errno> {
-        let args = args::compat_50_sys_lutimes_args {
-            path: path.address(),
-            tptr: tptr.address(),
-        };
-        lent!(self, &entry::COMPAT_50_LUTIMES, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_compat_50_lutimes(path, tptr))
     }
 
     /// Changes a file's owner and group, and keeps the set-id bits where POSIX does.
@@ -1995,12 +1516,7 @@ impl Client {
         uid: netbsd::uid_t,
         gid: netbsd::gid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys___posix_chown_args {
-            path: path.address(),
-            uid: uid.marshal(),
-            gid: gid.marshal(),
-        };
-        lent!(self, &entry::__POSIX_CHOWN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys___posix_chown(path, uid, gid))
     }
 
     /// Changes an open file's owner and group, and keeps the set-id bits where POSIX does.
@@ -2016,12 +1532,7 @@ impl Client {
         uid: netbsd::uid_t,
         gid: netbsd::gid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys___posix_fchown_args {
-            fd: fd.marshal(),
-            uid: uid.marshal(),
-            gid: gid.marshal(),
-        };
-        lent!(self, &entry::__POSIX_FCHOWN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys___posix_fchown(fd, uid, gid))
     }
 
     /// Changes a file's owner and group, of a symbolic link its own, and keeps the set-id bits
@@ -2038,12 +1549,7 @@ impl Client {
         uid: netbsd::uid_t,
         gid: netbsd::gid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys___posix_lchown_args {
-            path: path.address(),
-            uid: uid.marshal(),
-            gid: gid.marshal(),
-        };
-        lent!(self, &entry::__POSIX_LCHOWN, &args).map(|_| ())
+        lent!(self, prepare::rump_sys___posix_lchown(path, uid, gid))
     }
 
     /// Returns the session of a process.
@@ -2054,10 +1560,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_getsid(&self, pid: netbsd::pid_t) -> Result<netbsd::pid_t, Errno> {
-        let args = args::sys_getsid_args {
-            pid: pid.marshal(),
-        };
-        lent!(self, &entry::GETSID, &args).map(|retval| retval[0] as netbsd::pid_t)
+        lent!(self, prepare::rump_sys_getsid(pid))
     }
 
     /// Starts or stops tracing into an open file.
@@ -2074,13 +1577,7 @@ impl Client {
         facs: c_int,
         pid: netbsd::pid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_fktrace_args {
-            fd: fd.marshal(),
-            ops: ops.marshal(),
-            facs: facs.marshal(),
-            pid: pid.marshal(),
-        };
-        lent!(self, &entry::FKTRACE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fktrace(fd, ops, facs, pid))
     }
 
     /// Reads into several buffers at a given offset.
@@ -2096,16 +1593,7 @@ impl Client {
         iovp: &mut [IoSliceMut<'_>],
         offset: netbsd::off_t,
     ) -> Result<usize, Errno> {
-        let iovcnt = param::length::<c_int>(iovp.elements())?;
-        let room = iovp.iter().map(|part| part.len()).sum();
-        let args = args::sys_preadv_args {
-            fd: fd.marshal(),
-            iovp: iovp.address(),
-            iovcnt: iovcnt.marshal(),
-            pad: 0,
-            offset: offset.marshal(),
-        };
-        call::count(lent!(self, &entry::PREADV, &args)?, room)
+        lent!(self, prepare::rump_sys_preadv(fd, iovp, offset))
     }
 
     /// Writes from several buffers at a given offset.
@@ -2121,16 +1609,7 @@ impl Client {
         iovp: &[IoSlice<'_>],
         offset: netbsd::off_t,
     ) -> Result<usize, Errno> {
-        let iovcnt = param::length::<c_int>(iovp.elements())?;
-        let room = iovp.iter().map(|part| part.len()).sum();
-        let args = args::sys_pwritev_args {
-            fd: fd.marshal(),
-            iovp: iovp.address(),
-            iovcnt: iovcnt.marshal(),
-            pad: 0,
-            offset: offset.marshal(),
-        };
-        call::count(lent!(self, &entry::PWRITEV, &args)?, room)
+        lent!(self, prepare::rump_sys_pwritev(fd, iovp, offset))
     }
 
     /// Writes the working directory's path and returns its length with the NUL.
@@ -2141,13 +1620,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys___getcwd(&self, bufp: &mut [u8]) -> Result<usize, Errno> {
-        let length = param::length::<usize>(bufp.elements())?;
-        let room = bufp.byte_size();
-        let args = args::sys___getcwd_args {
-            bufp: bufp.address(),
-            length: length.marshal(),
-        };
-        call::count(lent!(self, &entry::__GETCWD, &args)?, room)
+        lent!(self, prepare::rump_sys___getcwd(bufp))
     }
 
     /// Changes the root directory to an open one.
@@ -2158,10 +1631,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_fchroot(&self, fd: c_int) -> Result<(), Errno> {
-        let args = args::sys_fchroot_args {
-            fd: fd.marshal(),
-        };
-        lent!(self, &entry::FCHROOT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fchroot(fd))
     }
 
     /// Changes a file's flags; of a symbolic link its own.
@@ -2172,11 +1642,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_lchflags(&self, path: &CStr, flags: c_ulong) -> Result<(), Errno> {
-        let args = args::sys_lchflags_args {
-            path: path.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::LCHFLAGS, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_lchflags(path, flags))
     }
 
     /// Returns 1 if the process is tainted by a change of user or group, else 0.
@@ -2187,7 +1653,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_issetugid(&self) -> Result<c_int, Errno> {
-        lent!(self, &entry::ISSETUGID, &()).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_issetugid())
     }
 
     /// Puts a record of the caller's own into the trace.
@@ -2198,13 +1664,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_utrace(&self, label: &CStr, addr: &[u8]) -> Result<(), Errno> {
-        let len = param::length::<usize>(addr.elements())?;
-        let args = args::sys_utrace_args {
-            label: label.address(),
-            addr: addr.address(),
-            len: len.marshal(),
-        };
-        lent!(self, &entry::UTRACE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_utrace(label, addr))
     }
 
     /// Makes an event queue and returns its descriptor.
@@ -2215,7 +1675,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_kqueue(&self) -> Result<c_int, Errno> {
-        lent!(self, &entry::KQUEUE, &()).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_kqueue())
     }
 
     /// Registers events with a queue and waits for some; returns how many were put into
@@ -2234,17 +1694,9 @@ impl Client {
         eventlist: &mut [netbsd::kevent100],
         timeout: Option<&netbsd::timespec50>,
     ) -> Result<c_int, Errno> {
-        let nchanges = param::length::<usize>(changelist.elements())?;
-        let nevents = param::length::<usize>(eventlist.elements())?;
-        let args = args::compat_50_sys_kevent_args {
-            fd: fd.marshal(),
-            changelist: changelist.address(),
-            nchanges: nchanges.marshal(),
-            eventlist: eventlist.address(),
-            nevents: nevents.marshal(),
-            timeout: timeout.address(),
-        };
-        lent!(self, &entry::COMPAT_50_KEVENT, &args).map(|retval| retval[0] as c_int)
+        lent!(
+            self, prepare::rump_sys_compat_50_kevent(fd, changelist, eventlist, timeout)
+        )
     }
 
     /// Writes a part of a file to its medium.
@@ -2261,13 +1713,7 @@ impl Client {
         start: netbsd::off_t,
         length: netbsd::off_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_fsync_range_args {
-            fd: fd.marshal(),
-            flags: flags.marshal(),
-            start: start.marshal(),
-            length: length.marshal(),
-        };
-        lent!(self, &entry::FSYNC_RANGE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fsync_range(fd, flags, start, length))
     }
 
     /// Gets information about mounted file systems and returns how many; without a buffer, returns
@@ -2284,14 +1730,7 @@ impl Client {
         buf: Option<&mut [netbsd::statvfs90]>,
         flags: c_int,
     ) -> Result<c_int, Errno> {
-        let bufsize = param::length::<usize>(buf.byte_size())?;
-        let args = args::compat_90_sys_getvfsstat_args {
-            buf: buf.address(),
-            bufsize: bufsize.marshal(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::COMPAT_90_GETVFSSTAT, &args)
-            .map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_compat_90_getvfsstat(buf, flags))
     }
 
     /// Gets information about the file system that holds a file.
@@ -2308,12 +1747,7 @@ impl Client {
         buf: &mut netbsd::statvfs90,
         flags: c_int,
     ) -> Result<(), Errno> {
-        let args = args::compat_90_sys_statvfs1_args {
-            path: path.address(),
-            buf: buf.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::COMPAT_90_STATVFS1, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_compat_90_statvfs1(path, buf, flags))
     }
 
     /// Gets information about the file system that holds an open file.
@@ -2330,12 +1764,7 @@ impl Client {
         buf: &mut netbsd::statvfs90,
         flags: c_int,
     ) -> Result<(), Errno> {
-        let args = args::compat_90_sys_fstatvfs1_args {
-            fd: fd.marshal(),
-            buf: buf.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::COMPAT_90_FSTATVFS1, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_compat_90_fstatvfs1(fd, buf, flags))
     }
 
     /// Starts or stops extended attributes on a file system.
@@ -2354,14 +1783,10 @@ impl Client {
         attrnamespace: c_int,
         attrname: Option<&CStr>,
     ) -> Result<(), Errno> {
-        let args = args::sys_extattrctl_args {
-            path: path.address(),
-            cmd: cmd.marshal(),
-            filename: filename.address(),
-            attrnamespace: attrnamespace.marshal(),
-            attrname: attrname.address(),
-        };
-        lent!(self, &entry::EXTATTRCTL, &args).map(|_| ())
+        lent!(
+            self, prepare::rump_sys_extattrctl(path, cmd, filename, attrnamespace,
+            attrname)
+        )
     }
 
     /// Sets a file's extended attribute.
@@ -2379,16 +1804,9 @@ impl Client {
         attrname: &CStr,
         data: &[u8],
     ) -> Result<usize, Errno> {
-        let nbytes = param::length::<usize>(data.elements())?;
-        let room = data.byte_size();
-        let args = args::sys_extattr_set_file_args {
-            path: path.address(),
-            attrnamespace: attrnamespace.marshal(),
-            attrname: attrname.address(),
-            data: data.address(),
-            nbytes: nbytes.marshal(),
-        };
-        call::count(lent!(self, &entry::EXTATTR_SET_FILE, &args)?, room)
+        lent!(
+            self, prepare::rump_sys_extattr_set_file(path, attrnamespace, attrname, data)
+        )
     }
 
     /// Reads a file's extended attribute; without a buffer, returns its size.
@@ -2406,16 +1824,9 @@ impl Client {
         attrname: &CStr,
         data: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let nbytes = param::length::<usize>(data.elements())?;
-        let room = data.byte_size();
-        let args = args::sys_extattr_get_file_args {
-            path: path.address(),
-            attrnamespace: attrnamespace.marshal(),
-            attrname: attrname.address(),
-            data: data.address(),
-            nbytes: nbytes.marshal(),
-        };
-        call::count(lent!(self, &entry::EXTATTR_GET_FILE, &args)?, room)
+        lent!(
+            self, prepare::rump_sys_extattr_get_file(path, attrnamespace, attrname, data)
+        )
     }
 
     /// Removes a file's extended attribute.
@@ -2432,12 +1843,7 @@ impl Client {
         attrnamespace: c_int,
         attrname: &CStr,
     ) -> Result<(), Errno> {
-        let args = args::sys_extattr_delete_file_args {
-            path: path.address(),
-            attrnamespace: attrnamespace.marshal(),
-            attrname: attrname.address(),
-        };
-        lent!(self, &entry::EXTATTR_DELETE_FILE, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_extattr_delete_file(path, attrnamespace, attrname))
     }
 
     /// Sets an open file's extended attribute.
@@ -2455,16 +1861,7 @@ impl Client {
         attrname: &CStr,
         data: &[u8],
     ) -> Result<usize, Errno> {
-        let nbytes = param::length::<usize>(data.elements())?;
-        let room = data.byte_size();
-        let args = args::sys_extattr_set_fd_args {
-            fd: fd.marshal(),
-            attrnamespace: attrnamespace.marshal(),
-            attrname: attrname.address(),
-            data: data.address(),
-            nbytes: nbytes.marshal(),
-        };
-        call::count(lent!(self, &entry::EXTATTR_SET_FD, &args)?, room)
+        lent!(self, prepare::rump_sys_extattr_set_fd(fd, attrnamespace, attrname, data))
     }
 
     /// Reads an open file's extended attribute; without a buffer, returns its size.
@@ -2482,16 +1879,7 @@ impl Client {
         attrname: &CStr,
         data: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let nbytes = param::length::<usize>(data.elements())?;
-        let room = data.byte_size();
-        let args = args::sys_extattr_get_fd_args {
-            fd: fd.marshal(),
-            attrnamespace: attrnamespace.marshal(),
-            attrname: attrname.address(),
-            data: data.address(),
-            nbytes: nbytes.marshal(),
-        };
-        call::count(lent!(self, &entry::EXTATTR_GET_FD, &args)?, room)
+        lent!(self, prepare::rump_sys_extattr_get_fd(fd, attrnamespace, attrname, data))
     }
 
     /// Removes an open file's extended attribute.
@@ -2507,12 +1895,7 @@ impl Client {
         attrnamespace: c_int,
         attrname: &CStr,
     ) -> Result<(), Errno> {
-        let args = args::sys_extattr_delete_fd_args {
-            fd: fd.marshal(),
-            attrnamespace: attrnamespace.marshal(),
-            attrname: attrname.address(),
-        };
-        lent!(self, &entry::EXTATTR_DELETE_FD, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_extattr_delete_fd(fd, attrnamespace, attrname))
     }
 
     /// Sets a file's extended attribute; of a symbolic link its own.
@@ -2530,16 +1913,9 @@ impl Client {
         attrname: &CStr,
         data: &[u8],
     ) -> Result<usize, Errno> {
-        let nbytes = param::length::<usize>(data.elements())?;
-        let room = data.byte_size();
-        let args = args::sys_extattr_set_link_args {
-            path: path.address(),
-            attrnamespace: attrnamespace.marshal(),
-            attrname: attrname.address(),
-            data: data.address(),
-            nbytes: nbytes.marshal(),
-        };
-        call::count(lent!(self, &entry::EXTATTR_SET_LINK, &args)?, room)
+        lent!(
+            self, prepare::rump_sys_extattr_set_link(path, attrnamespace, attrname, data)
+        )
     }
 
     /// Reads a file's extended attribute, of a symbolic link its own; without a buffer, returns its
@@ -2558,16 +1934,9 @@ impl Client {
         attrname: &CStr,
         data: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let nbytes = param::length::<usize>(data.elements())?;
-        let room = data.byte_size();
-        let args = args::sys_extattr_get_link_args {
-            path: path.address(),
-            attrnamespace: attrnamespace.marshal(),
-            attrname: attrname.address(),
-            data: data.address(),
-            nbytes: nbytes.marshal(),
-        };
-        call::count(lent!(self, &entry::EXTATTR_GET_LINK, &args)?, room)
+        lent!(
+            self, prepare::rump_sys_extattr_get_link(path, attrnamespace, attrname, data)
+        )
     }
 
     /// Removes a file's extended attribute; of a symbolic link its own.
@@ -2584,12 +1953,7 @@ impl Client {
         attrnamespace: c_int,
         attrname: &CStr,
     ) -> Result<(), Errno> {
-        let args = args::sys_extattr_delete_link_args {
-            path: path.address(),
-            attrnamespace: attrnamespace.marshal(),
-            attrname: attrname.address(),
-        };
-        lent!(self, &entry::EXTATTR_DELETE_LINK, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_extattr_delete_link(path, attrnamespace, attrname))
     }
 
     /// Lists an open file's extended attributes, each name behind a byte with its length; without a
@@ -2606,15 +1970,7 @@ impl Client {
         attrnamespace: c_int,
         data: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let nbytes = param::length::<usize>(data.elements())?;
-        let room = data.byte_size();
-        let args = args::sys_extattr_list_fd_args {
-            fd: fd.marshal(),
-            attrnamespace: attrnamespace.marshal(),
-            data: data.address(),
-            nbytes: nbytes.marshal(),
-        };
-        call::count(lent!(self, &entry::EXTATTR_LIST_FD, &args)?, room)
+        lent!(self, prepare::rump_sys_extattr_list_fd(fd, attrnamespace, data))
     }
 
     /// Lists a file's extended attributes, each name behind a byte with its length; without a
@@ -2632,15 +1988,7 @@ impl Client {
         attrnamespace: c_int,
         data: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let nbytes = param::length::<usize>(data.elements())?;
-        let room = data.byte_size();
-        let args = args::sys_extattr_list_file_args {
-            path: path.address(),
-            attrnamespace: attrnamespace.marshal(),
-            data: data.address(),
-            nbytes: nbytes.marshal(),
-        };
-        call::count(lent!(self, &entry::EXTATTR_LIST_FILE, &args)?, room)
+        lent!(self, prepare::rump_sys_extattr_list_file(path, attrnamespace, data))
     }
 
     /// Lists a file's extended attributes, of a symbolic link its own, each name behind a byte with
@@ -2658,15 +2006,7 @@ impl Client {
         attrnamespace: c_int,
         data: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let nbytes = param::length::<usize>(data.elements())?;
-        let room = data.byte_size();
-        let args = args::sys_extattr_list_link_args {
-            path: path.address(),
-            attrnamespace: attrnamespace.marshal(),
-            data: data.address(),
-            nbytes: nbytes.marshal(),
-        };
-        call::count(lent!(self, &entry::EXTATTR_LIST_LINK, &args)?, room)
+        lent!(self, prepare::rump_sys_extattr_list_link(path, attrnamespace, data))
     }
 
     /// Waits until descriptors below `nd` are ready, with a signal mask, and returns how many are.
@@ -2687,16 +2027,7 @@ impl Client {
         ts: Option<&netbsd::timespec50>,
         mask: Option<&netbsd::sigset_t>,
     ) -> Result<c_int, Errno> {
-        param::fits_fd_set(nd)?;
-        let args = args::compat_50_sys_pselect_args {
-            nd: nd.marshal(),
-            in_: in_.address(),
-            ou: ou.address(),
-            ex: ex.address(),
-            ts: ts.address(),
-            mask: mask.address(),
-        };
-        lent!(self, &entry::COMPAT_50_PSELECT, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_compat_50_pselect(nd, in_, ou, ex, ts, mask))
     }
 
     /// Waits until descriptors are ready, with a signal mask, and returns how many are.
@@ -2713,14 +2044,7 @@ impl Client {
         ts: Option<&netbsd::timespec50>,
         mask: Option<&netbsd::sigset_t>,
     ) -> Result<c_int, Errno> {
-        let nfds = param::length::<c_uint>(fds.elements())?;
-        let args = args::compat_50_sys_pollts_args {
-            fds: fds.address(),
-            nfds: nfds.marshal(),
-            ts: ts.address(),
-            mask: mask.address(),
-        };
-        lent!(self, &entry::COMPAT_50_POLLTS, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_compat_50_pollts(fds, ts, mask))
     }
 
     /// Sets a file's extended attribute.
@@ -2737,15 +2061,7 @@ impl Client {
         value: &[u8],
         flags: c_int,
     ) -> Result<(), Errno> {
-        let size = param::length::<usize>(value.elements())?;
-        let args = args::sys_setxattr_args {
-            path: path.address(),
-            name: name.address(),
-            value: value.address(),
-            size: size.marshal(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::SETXATTR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setxattr(path, name, value, flags))
     }
 
     /// Sets a file's extended attribute; of a symbolic link its own.
@@ -2762,15 +2078,7 @@ impl Client {
         value: &[u8],
         flags: c_int,
     ) -> Result<(), Errno> {
-        let size = param::length::<usize>(value.elements())?;
-        let args = args::sys_lsetxattr_args {
-            path: path.address(),
-            name: name.address(),
-            value: value.address(),
-            size: size.marshal(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::LSETXATTR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_lsetxattr(path, name, value, flags))
     }
 
     /// Sets an open file's extended attribute.
@@ -2787,15 +2095,7 @@ impl Client {
         value: &[u8],
         flags: c_int,
     ) -> Result<(), Errno> {
-        let size = param::length::<usize>(value.elements())?;
-        let args = args::sys_fsetxattr_args {
-            fd: fd.marshal(),
-            name: name.address(),
-            value: value.address(),
-            size: size.marshal(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::FSETXATTR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fsetxattr(fd, name, value, flags))
     }
 
     /// Reads a file's extended attribute; without a buffer, returns its size.
@@ -2812,15 +2112,7 @@ impl Client {
         name: &CStr,
         value: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let size = param::length::<usize>(value.elements())?;
-        let room = value.byte_size();
-        let args = args::sys_getxattr_args {
-            path: path.address(),
-            name: name.address(),
-            value: value.address(),
-            size: size.marshal(),
-        };
-        call::count(lent!(self, &entry::GETXATTR, &args)?, room)
+        lent!(self, prepare::rump_sys_getxattr(path, name, value))
     }
 
     /// Reads a file's extended attribute, of a symbolic link its own; without a buffer, returns its
@@ -2838,15 +2130,7 @@ impl Client {
         name: &CStr,
         value: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let size = param::length::<usize>(value.elements())?;
-        let room = value.byte_size();
-        let args = args::sys_lgetxattr_args {
-            path: path.address(),
-            name: name.address(),
-            value: value.address(),
-            size: size.marshal(),
-        };
-        call::count(lent!(self, &entry::LGETXATTR, &args)?, room)
+        lent!(self, prepare::rump_sys_lgetxattr(path, name, value))
     }
 
     /// Reads an open file's extended attribute; without a buffer, returns its size.
@@ -2862,15 +2146,7 @@ impl Client {
         name: &CStr,
         value: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let size = param::length::<usize>(value.elements())?;
-        let room = value.byte_size();
-        let args = args::sys_fgetxattr_args {
-            fd: fd.marshal(),
-            name: name.address(),
-            value: value.address(),
-            size: size.marshal(),
-        };
-        call::count(lent!(self, &entry::FGETXATTR, &args)?, room)
+        lent!(self, prepare::rump_sys_fgetxattr(fd, name, value))
     }
 
     /// Lists a file's extended attributes, each name NUL-terminated; without a buffer, returns
@@ -2886,14 +2162,7 @@ impl Client {
         path: &CStr,
         list: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let size = param::length::<usize>(list.elements())?;
-        let room = list.byte_size();
-        let args = args::sys_listxattr_args {
-            path: path.address(),
-            list: list.address(),
-            size: size.marshal(),
-        };
-        call::count(lent!(self, &entry::LISTXATTR, &args)?, room)
+        lent!(self, prepare::rump_sys_listxattr(path, list))
     }
 
     /// Lists a file's extended attributes, of a symbolic link its own, each name NUL-terminated;
@@ -2909,14 +2178,7 @@ impl Client {
         path: &CStr,
         list: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let size = param::length::<usize>(list.elements())?;
-        let room = list.byte_size();
-        let args = args::sys_llistxattr_args {
-            path: path.address(),
-            list: list.address(),
-            size: size.marshal(),
-        };
-        call::count(lent!(self, &entry::LLISTXATTR, &args)?, room)
+        lent!(self, prepare::rump_sys_llistxattr(path, list))
     }
 
     /// Lists an open file's extended attributes, each name NUL-terminated; without a buffer,
@@ -2932,14 +2194,7 @@ impl Client {
         fd: c_int,
         list: Option<&mut [u8]>,
     ) -> Result<usize, Errno> {
-        let size = param::length::<usize>(list.elements())?;
-        let room = list.byte_size();
-        let args = args::sys_flistxattr_args {
-            fd: fd.marshal(),
-            list: list.address(),
-            size: size.marshal(),
-        };
-        call::count(lent!(self, &entry::FLISTXATTR, &args)?, room)
+        lent!(self, prepare::rump_sys_flistxattr(fd, list))
     }
 
     /// Removes a file's extended attribute.
@@ -2950,11 +2205,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_removexattr(&self, path: &CStr, name: &CStr) -> Result<(), Errno> {
-        let args = args::sys_removexattr_args {
-            path: path.address(),
-            name: name.address(),
-        };
-        lent!(self, &entry::REMOVEXATTR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_removexattr(path, name))
     }
 
     /// Removes a file's extended attribute; of a symbolic link its own.
@@ -2965,11 +2216,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_lremovexattr(&self, path: &CStr, name: &CStr) -> Result<(), Errno> {
-        let args = args::sys_lremovexattr_args {
-            path: path.address(),
-            name: name.address(),
-        };
-        lent!(self, &entry::LREMOVEXATTR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_lremovexattr(path, name))
     }
 
     /// Removes an open file's extended attribute.
@@ -2980,11 +2227,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_fremovexattr(&self, fd: c_int, name: &CStr) -> Result<(), Errno> {
-        let args = args::sys_fremovexattr_args {
-            fd: fd.marshal(),
-            name: name.address(),
-        };
-        lent!(self, &entry::FREMOVEXATTR, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fremovexattr(fd, name))
     }
 
     /// Gets a file's attributes.
@@ -3000,11 +2243,7 @@ impl Client {
         path: &CStr,
         ub: &mut netbsd::stat30,
     ) -> Result<(), Errno> {
-        let args = args::compat_50_sys___stat30_args {
-            path: path.address(),
-            ub: ub.address(),
-        };
-        lent!(self, &entry::STAT30, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_stat30(path, ub))
     }
 
     /// Gets an open file's attributes.
@@ -3020,11 +2259,7 @@ impl Client {
         fd: c_int,
         sb: &mut netbsd::stat30,
     ) -> Result<(), Errno> {
-        let args = args::compat_50_sys___fstat30_args {
-            fd: fd.marshal(),
-            sb: sb.address(),
-        };
-        lent!(self, &entry::FSTAT30, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fstat30(fd, sb))
     }
 
     /// Gets a file's attributes; of a symbolic link its own.
@@ -3040,11 +2275,7 @@ impl Client {
         path: &CStr,
         ub: &mut netbsd::stat30,
     ) -> Result<(), Errno> {
-        let args = args::compat_50_sys___lstat30_args {
-            path: path.address(),
-            ub: ub.address(),
-        };
-        lent!(self, &entry::LSTAT30, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_lstat30(path, ub))
     }
 
     /// Reads directory entries (`netbsd::dirent` records) and returns how many bytes they take, 0
@@ -3056,14 +2287,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_getdents(&self, fd: c_int, buf: &mut [u8]) -> Result<usize, Errno> {
-        let count = param::length::<usize>(buf.elements())?;
-        let room = buf.byte_size();
-        let args = args::sys___getdents30_args {
-            fd: fd.marshal(),
-            buf: buf.address(),
-            count: count.marshal(),
-        };
-        call::count(lent!(self, &entry::GETDENTS, &args)?, room)
+        lent!(self, prepare::rump_sys_getdents(fd, buf))
     }
 
     /// Makes a socket and returns its descriptor.
@@ -3079,12 +2303,7 @@ impl Client {
         type_: c_int,
         protocol: c_int,
     ) -> Result<c_int, Errno> {
-        let args = args::sys___socket30_args {
-            domain: domain.marshal(),
-            type_: type_.marshal(),
-            protocol: protocol.marshal(),
-        };
-        lent!(self, &entry::SOCKET, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_socket(domain, type_, protocol))
     }
 
     /// Makes a file handle.
@@ -3103,13 +2322,7 @@ impl Client {
         fhp: &mut [u8],
         fh_size: &mut usize,
     ) -> Result<(), Errno> {
-        let fh_size = fh_size.holding(fhp.byte_size())?;
-        let args = args::sys___getfh30_args {
-            fname: fname.address(),
-            fhp: fhp.address(),
-            fh_size: fh_size.address(),
-        };
-        lent!(self, &entry::GETFH, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_getfh(fname, fhp, fh_size))
     }
 
     /// Opens a file by its handle and returns a descriptor.
@@ -3120,13 +2333,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_fhopen(&self, fhp: &[u8], flags: c_int) -> Result<c_int, Errno> {
-        let fh_size = param::length::<usize>(fhp.elements())?;
-        let args = args::sys___fhopen40_args {
-            fhp: fhp.address(),
-            fh_size: fh_size.marshal(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::FHOPEN, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_fhopen(fhp, flags))
     }
 
     /// Gets information about the file system that holds a file, by its handle.
@@ -3143,14 +2350,7 @@ impl Client {
         buf: &mut netbsd::statvfs90,
         flags: c_int,
     ) -> Result<(), Errno> {
-        let fh_size = param::length::<usize>(fhp.elements())?;
-        let args = args::compat_90_sys___fhstatvfs140_args {
-            fhp: fhp.address(),
-            fh_size: fh_size.marshal(),
-            buf: buf.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::FHSTATVFS140, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fhstatvfs140(fhp, buf, flags))
     }
 
     /// Gets the attributes of a file by its handle.
@@ -3166,13 +2366,7 @@ impl Client {
         fhp: &[u8],
         sb: &mut netbsd::stat30,
     ) -> Result<(), Errno> {
-        let fh_size = param::length::<usize>(fhp.elements())?;
-        let args = args::compat_50_sys___fhstat40_args {
-            fhp: fhp.address(),
-            fh_size: fh_size.marshal(),
-            sb: sb.address(),
-        };
-        lent!(self, &entry::FHSTAT40, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fhstat40(fhp, sb))
     }
 
     /// Cancels operations and returns how that went.
@@ -3191,11 +2385,7 @@ impl Client {
         fildes: c_int,
         aiocbp: *mut netbsd::aiocb,
     ) -> Result<c_int, Errno> {
-        let args = args::sys_aio_cancel_args {
-            fildes: fildes.marshal(),
-            aiocbp: aiocbp.marshal(),
-        };
-        raw!(self, &entry::AIO_CANCEL, &args).map(|retval| retval[0] as c_int)
+        raw!(self, prepare::rump_sys_aio_cancel(fildes, aiocbp))
     }
 
     /// Returns the errno number of an operation, EINPROGRESS while it runs.
@@ -3206,10 +2396,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_aio_error(&self, aiocbp: &netbsd::aiocb) -> Result<c_int, Errno> {
-        let args = args::sys_aio_error_args {
-            aiocbp: aiocbp.address(),
-        };
-        lent!(self, &entry::AIO_ERROR, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_aio_error(aiocbp))
     }
 
     /// Starts to write a file to its medium.
@@ -3228,11 +2415,7 @@ impl Client {
         op: c_int,
         aiocbp: *mut netbsd::aiocb,
     ) -> Result<(), Errno> {
-        let args = args::sys_aio_fsync_args {
-            op: op.marshal(),
-            aiocbp: aiocbp.marshal(),
-        };
-        raw!(self, &entry::AIO_FSYNC, &args).map(|_| ())
+        raw!(self, prepare::rump_sys_aio_fsync(op, aiocbp))
     }
 
     /// Starts to read.
@@ -3250,10 +2433,7 @@ impl Client {
         &self,
         aiocbp: *mut netbsd::aiocb,
     ) -> Result<(), Errno> {
-        let args = args::sys_aio_read_args {
-            aiocbp: aiocbp.marshal(),
-        };
-        raw!(self, &entry::AIO_READ, &args).map(|_| ())
+        raw!(self, prepare::rump_sys_aio_read(aiocbp))
     }
 
     /// Returns the result of a finished operation.
@@ -3267,10 +2447,7 @@ impl Client {
         &self,
         aiocbp: &mut netbsd::aiocb,
     ) -> Result<c_int, Errno> {
-        let args = args::sys_aio_return_args {
-            aiocbp: aiocbp.address(),
-        };
-        lent!(self, &entry::AIO_RETURN, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_aio_return(aiocbp))
     }
 
     /// Starts to write.
@@ -3288,10 +2465,7 @@ impl Client {
         &self,
         aiocbp: *mut netbsd::aiocb,
     ) -> Result<(), Errno> {
-        let args = args::sys_aio_write_args {
-            aiocbp: aiocbp.marshal(),
-        };
-        raw!(self, &entry::AIO_WRITE, &args).map(|_| ())
+        raw!(self, prepare::rump_sys_aio_write(aiocbp))
     }
 
     /// Starts several operations.
@@ -3312,13 +2486,7 @@ impl Client {
         nent: c_int,
         sig: Option<&netbsd::sigevent>,
     ) -> Result<(), Errno> {
-        let args = args::sys_lio_listio_args {
-            mode: mode.marshal(),
-            list: list.marshal(),
-            nent: nent.marshal(),
-            sig: sig.address(),
-        };
-        raw!(self, &entry::LIO_LISTIO, &args).map(|_| ())
+        raw!(self, prepare::rump_sys_lio_listio(mode, list, nent, sig))
     }
 
     /// Mounts a file system, or changes a mounted one.
@@ -3340,14 +2508,7 @@ impl Client {
         data: *mut c_void,
         data_len: usize,
     ) -> Result<c_int, Errno> {
-        let args = args::sys___mount50_args {
-            type_: type_.address(),
-            path: path.address(),
-            flags: flags.marshal(),
-            data: data.marshal(),
-            data_len: data_len.marshal(),
-        };
-        raw!(self, &entry::MOUNT, &args).map(|retval| retval[0] as c_int)
+        raw!(self, prepare::rump_sys_mount(type_, path, flags, data, data_len))
     }
 
     /// Tells the kernel how a part of a file will be used.
@@ -3364,14 +2525,7 @@ impl Client {
         len: netbsd::off_t,
         advice: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys___posix_fadvise50_args {
-            fd: fd.marshal(),
-            pad: 0,
-            offset: offset.marshal(),
-            len: len.marshal(),
-            advice: advice.marshal(),
-        };
-        call::errno_result(lent!(self, &entry::POSIX_FADVISE, &args)?)
+        lent!(self, prepare::rump_sys_posix_fadvise(fd, offset, len, advice))
     }
 
     /// Waits until descriptors below `nd` are ready, and returns how many are.
@@ -3390,15 +2544,7 @@ impl Client {
         ex: Option<&mut netbsd::fd_set>,
         tv: Option<&netbsd::timeval>,
     ) -> Result<c_int, Errno> {
-        param::fits_fd_set(nd)?;
-        let args = args::sys___select50_args {
-            nd: nd.marshal(),
-            in_: in_.address(),
-            ou: ou.address(),
-            ex: ex.address(),
-            tv: tv.address(),
-        };
-        lent!(self, &entry::SELECT, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_select(nd, in_, ou, ex, tv))
     }
 
     /// Gets the time of day.
@@ -3413,11 +2559,7 @@ impl Client {
         tp: Option<&mut netbsd::timeval>,
         tzp: Option<&mut netbsd::timezone>,
     ) -> Result<(), Errno> {
-        let args = args::sys___gettimeofday50_args {
-            tp: tp.address(),
-            tzp: tzp.address(),
-        };
-        lent!(self, &entry::GETTIMEOFDAY, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_gettimeofday(tp, tzp))
     }
 
     /// Sets the time of day.
@@ -3432,11 +2574,7 @@ impl Client {
         tv: Option<&netbsd::timeval>,
         tzp: Option<&netbsd::timezone>,
     ) -> Result<(), Errno> {
-        let args = args::sys___settimeofday50_args {
-            tv: tv.address(),
-            tzp: tzp.address(),
-        };
-        lent!(self, &entry::SETTIMEOFDAY, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_settimeofday(tv, tzp))
     }
 
     /// Sets a file's times of access and modification; `None` for now.
@@ -3451,11 +2589,7 @@ impl Client {
         path: &CStr,
         tptr: Option<&[netbsd::timeval; 2]>,
     ) -> Result<(), Errno> {
-        let args = args::sys___utimes50_args {
-            path: path.address(),
-            tptr: tptr.address(),
-        };
-        lent!(self, &entry::UTIMES, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_utimes(path, tptr))
     }
 
     /// Corrects the time of day little by little.
@@ -3470,11 +2604,7 @@ impl Client {
         delta: Option<&netbsd::timeval>,
         olddelta: Option<&mut netbsd::timeval>,
     ) -> Result<(), Errno> {
-        let args = args::sys___adjtime50_args {
-            delta: delta.address(),
-            olddelta: olddelta.address(),
-        };
-        lent!(self, &entry::ADJTIME, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_adjtime(delta, olddelta))
     }
 
     /// Sets an open file's times of access and modification; `None` for now.
@@ -3489,11 +2619,7 @@ impl Client {
         fd: c_int,
         tptr: Option<&[netbsd::timeval; 2]>,
     ) -> Result<(), Errno> {
-        let args = args::sys___futimes50_args {
-            fd: fd.marshal(),
-            tptr: tptr.address(),
-        };
-        lent!(self, &entry::FUTIMES, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_futimes(fd, tptr))
     }
 
     /// Sets a file's times of access and modification, of a symbolic link its own; `None` for now.
@@ -3508,11 +2634,7 @@ impl Client {
         path: &CStr,
         tptr: Option<&[netbsd::timeval; 2]>,
     ) -> Result<(), Errno> {
-        let args = args::sys___lutimes50_args {
-            path: path.address(),
-            tptr: tptr.address(),
-        };
-        lent!(self, &entry::LUTIMES, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_lutimes(path, tptr))
     }
 
     /// Sets an interval timer.
@@ -3528,12 +2650,7 @@ impl Client {
         itv: Option<&netbsd::itimerval>,
         oitv: Option<&mut netbsd::itimerval>,
     ) -> Result<(), Errno> {
-        let args = args::sys___setitimer50_args {
-            which: which.marshal(),
-            itv: itv.address(),
-            oitv: oitv.address(),
-        };
-        lent!(self, &entry::SETITIMER, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_setitimer(which, itv, oitv))
     }
 
     /// Gets what is left of an interval timer.
@@ -3548,11 +2665,7 @@ impl Client {
         which: c_int,
         itv: &mut netbsd::itimerval,
     ) -> Result<(), Errno> {
-        let args = args::sys___getitimer50_args {
-            which: which.marshal(),
-            itv: itv.address(),
-        };
-        lent!(self, &entry::GETITIMER, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_getitimer(which, itv))
     }
 
     /// Gets a clock's time.
@@ -3567,11 +2680,7 @@ impl Client {
         clock_id: netbsd::clockid_t,
         tp: &mut netbsd::timespec,
     ) -> Result<(), Errno> {
-        let args = args::sys___clock_gettime50_args {
-            clock_id: clock_id.marshal(),
-            tp: tp.address(),
-        };
-        lent!(self, &entry::CLOCK_GETTIME, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_clock_gettime(clock_id, tp))
     }
 
     /// Sets a clock.
@@ -3586,11 +2695,7 @@ impl Client {
         clock_id: netbsd::clockid_t,
         tp: &netbsd::timespec,
     ) -> Result<(), Errno> {
-        let args = args::sys___clock_settime50_args {
-            clock_id: clock_id.marshal(),
-            tp: tp.address(),
-        };
-        lent!(self, &entry::CLOCK_SETTIME, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_clock_settime(clock_id, tp))
     }
 
     /// Gets a clock's resolution.
@@ -3605,11 +2710,7 @@ impl Client {
         clock_id: netbsd::clockid_t,
         tp: Option<&mut netbsd::timespec>,
     ) -> Result<(), Errno> {
-        let args = args::sys___clock_getres50_args {
-            clock_id: clock_id.marshal(),
-            tp: tp.address(),
-        };
-        lent!(self, &entry::CLOCK_GETRES, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_clock_getres(clock_id, tp))
     }
 
     /// Sleeps; if a signal ends it, gets the time that was left.
@@ -3624,11 +2725,7 @@ impl Client {
         rqtp: &netbsd::timespec,
         rmtp: Option<&mut netbsd::timespec>,
     ) -> Result<(), Errno> {
-        let args = args::sys___nanosleep50_args {
-            rqtp: rqtp.address(),
-            rmtp: rmtp.address(),
-        };
-        lent!(self, &entry::NANOSLEEP, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_nanosleep(rqtp, rmtp))
     }
 
     /// Registers events with a queue and waits for some; returns how many were put into
@@ -3647,17 +2744,7 @@ impl Client {
         eventlist: &mut [netbsd::kevent100],
         timeout: Option<&netbsd::timespec>,
     ) -> Result<c_int, Errno> {
-        let nchanges = param::length::<usize>(changelist.elements())?;
-        let nevents = param::length::<usize>(eventlist.elements())?;
-        let args = args::compat_100_sys___kevent50_args {
-            fd: fd.marshal(),
-            changelist: changelist.address(),
-            nchanges: nchanges.marshal(),
-            eventlist: eventlist.address(),
-            nevents: nevents.marshal(),
-            timeout: timeout.address(),
-        };
-        lent!(self, &entry::KEVENT50, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_kevent50(fd, changelist, eventlist, timeout))
     }
 
     /// Waits until descriptors below `nd` are ready, with a signal mask, and returns how many are.
@@ -3677,16 +2764,7 @@ impl Client {
         ts: Option<&netbsd::timespec>,
         mask: Option<&netbsd::sigset_t>,
     ) -> Result<c_int, Errno> {
-        param::fits_fd_set(nd)?;
-        let args = args::sys___pselect50_args {
-            nd: nd.marshal(),
-            in_: in_.address(),
-            ou: ou.address(),
-            ex: ex.address(),
-            ts: ts.address(),
-            mask: mask.address(),
-        };
-        lent!(self, &entry::PSELECT, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_pselect(nd, in_, ou, ex, ts, mask))
     }
 
     /// Waits until descriptors are ready, with a signal mask, and returns how many are.
@@ -3703,14 +2781,7 @@ impl Client {
         ts: Option<&netbsd::timespec>,
         mask: Option<&netbsd::sigset_t>,
     ) -> Result<c_int, Errno> {
-        let nfds = param::length::<c_uint>(fds.elements())?;
-        let args = args::sys___pollts50_args {
-            fds: fds.address(),
-            nfds: nfds.marshal(),
-            ts: ts.address(),
-            mask: mask.address(),
-        };
-        lent!(self, &entry::POLLTS, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_pollts(fds, ts, mask))
     }
 
     /// Waits for one of several operations.
@@ -3730,12 +2801,7 @@ impl Client {
         nent: c_int,
         timeout: Option<&netbsd::timespec>,
     ) -> Result<(), Errno> {
-        let args = args::sys___aio_suspend50_args {
-            list: list.marshal(),
-            nent: nent.marshal(),
-            timeout: timeout.address(),
-        };
-        raw!(self, &entry::AIO_SUSPEND, &args).map(|_| ())
+        raw!(self, prepare::rump_sys_aio_suspend(list, nent, timeout))
     }
 
     /// Gets a file's attributes.
@@ -3750,11 +2816,7 @@ impl Client {
         path: &CStr,
         ub: &mut netbsd::stat,
     ) -> Result<(), Errno> {
-        let args = args::sys___stat50_args {
-            path: path.address(),
-            ub: ub.address(),
-        };
-        lent!(self, &entry::STAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_stat(path, ub))
     }
 
     /// Gets an open file's attributes.
@@ -3765,11 +2827,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_fstat(&self, fd: c_int, sb: &mut netbsd::stat) -> Result<(), Errno> {
-        let args = args::sys___fstat50_args {
-            fd: fd.marshal(),
-            sb: sb.address(),
-        };
-        lent!(self, &entry::FSTAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fstat(fd, sb))
     }
 
     /// Gets a file's attributes; of a symbolic link its own.
@@ -3784,11 +2842,7 @@ impl Client {
         path: &CStr,
         ub: &mut netbsd::stat,
     ) -> Result<(), Errno> {
-        let args = args::sys___lstat50_args {
-            path: path.address(),
-            ub: ub.address(),
-        };
-        lent!(self, &entry::LSTAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_lstat(path, ub))
     }
 
     /// Starts or stops a timer.
@@ -3806,13 +2860,7 @@ impl Client {
         value: &netbsd::itimerspec,
         ovalue: Option<&mut netbsd::itimerspec>,
     ) -> Result<(), Errno> {
-        let args = args::sys___timer_settime50_args {
-            timerid: timerid.marshal(),
-            flags: flags.marshal(),
-            value: value.address(),
-            ovalue: ovalue.address(),
-        };
-        lent!(self, &entry::TIMER_SETTIME, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_timer_settime(timerid, flags, value, ovalue))
     }
 
     /// Gets what is left of a timer.
@@ -3827,11 +2875,7 @@ impl Client {
         timerid: netbsd::timer_t,
         value: &mut netbsd::itimerspec,
     ) -> Result<(), Errno> {
-        let args = args::sys___timer_gettime50_args {
-            timerid: timerid.marshal(),
-            value: value.address(),
-        };
-        lent!(self, &entry::TIMER_GETTIME, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_timer_gettime(timerid, value))
     }
 
     /// Makes a device node.
@@ -3847,12 +2891,7 @@ impl Client {
         mode: netbsd::mode_t,
         dev: netbsd::dev_t,
     ) -> Result<(), Errno> {
-        let args = args::sys___mknod50_args {
-            path: path.address(),
-            mode: mode.marshal(),
-            dev: dev.marshal(),
-        };
-        lent!(self, &entry::MKNOD, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_mknod(path, mode, dev))
     }
 
     /// Gets the attributes of a file by its handle.
@@ -3867,13 +2906,7 @@ impl Client {
         fhp: &[u8],
         sb: &mut netbsd::stat,
     ) -> Result<(), Errno> {
-        let fh_size = param::length::<usize>(fhp.elements())?;
-        let args = args::sys___fhstat50_args {
-            fhp: fhp.address(),
-            fh_size: fh_size.marshal(),
-            sb: sb.address(),
-        };
-        lent!(self, &entry::FHSTAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fhstat(fhp, sb))
     }
 
     /// Makes a pipe with flags: `fildes` becomes its reading and its writing end.
@@ -3888,11 +2921,7 @@ impl Client {
         fildes: &mut [c_int; 2],
         flags: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys_pipe2_args {
-            fildes: fildes.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::PIPE2, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_pipe2(fildes, flags))
     }
 
     /// Makes the descriptor `to` stand for the open file of `from`, with flags, and returns it.
@@ -3909,12 +2938,7 @@ impl Client {
         to: c_int,
         flags: c_int,
     ) -> Result<c_int, Errno> {
-        let args = args::compat_100_sys_dup3_args {
-            from: from.marshal(),
-            to: to.marshal(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::COMPAT_100_DUP3, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_compat_100_dup3(from, to, flags))
     }
 
     /// Makes an event queue with flags and returns its descriptor.
@@ -3925,10 +2949,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_kqueue1(&self, flags: c_int) -> Result<c_int, Errno> {
-        let args = args::sys_kqueue1_args {
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::KQUEUE1, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_kqueue1(flags))
     }
 
     /// Takes a connection and the address it comes from, with a signal mask and flags, and returns
@@ -3946,15 +2967,7 @@ impl Client {
         mask: Option<&netbsd::sigset_t>,
         flags: c_int,
     ) -> Result<c_int, Errno> {
-        let (name, anamelen) = name.addresses();
-        let args = args::sys_paccept_args {
-            s: s.marshal(),
-            name,
-            anamelen,
-            mask: mask.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::PACCEPT, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_paccept(s, name, mask, flags))
     }
 
     /// Gives a file another name, both relative to directories.
@@ -3972,14 +2985,7 @@ impl Client {
         name2: &CStr,
         flags: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys_linkat_args {
-            fd1: fd1.marshal(),
-            name1: name1.address(),
-            fd2: fd2.marshal(),
-            name2: name2.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::LINKAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_linkat(fd1, name1, fd2, name2, flags))
     }
 
     /// Renames a file, both names relative to directories.
@@ -3996,13 +3002,7 @@ impl Client {
         tofd: c_int,
         to: &CStr,
     ) -> Result<(), Errno> {
-        let args = args::sys_renameat_args {
-            fromfd: fromfd.marshal(),
-            from: from.address(),
-            tofd: tofd.marshal(),
-            to: to.address(),
-        };
-        lent!(self, &entry::RENAMEAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_renameat(fromfd, from, tofd, to))
     }
 
     /// Makes a named pipe, relative to a directory.
@@ -4018,12 +3018,7 @@ impl Client {
         path: &CStr,
         mode: netbsd::mode_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_mkfifoat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            mode: mode.marshal(),
-        };
-        lent!(self, &entry::MKFIFOAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_mkfifoat(fd, path, mode))
     }
 
     /// Makes a device node, relative to a directory.
@@ -4040,14 +3035,7 @@ impl Client {
         mode: netbsd::mode_t,
         dev: netbsd::dev_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_mknodat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            mode: mode.marshal(),
-            pad: 0,
-            dev: dev.marshal(),
-        };
-        lent!(self, &entry::MKNODAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_mknodat(fd, path, mode, dev))
     }
 
     /// Makes a directory, relative to another.
@@ -4063,12 +3051,7 @@ impl Client {
         path: &CStr,
         mode: netbsd::mode_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_mkdirat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            mode: mode.marshal(),
-        };
-        lent!(self, &entry::MKDIRAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_mkdirat(fd, path, mode))
     }
 
     /// Asks whether a file, relative to a directory, may be used in a way.
@@ -4085,13 +3068,7 @@ impl Client {
         amode: c_int,
         flag: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys_faccessat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            amode: amode.marshal(),
-            flag: flag.marshal(),
-        };
-        lent!(self, &entry::FACCESSAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_faccessat(fd, path, amode, flag))
     }
 
     /// Changes the mode of a file relative to a directory.
@@ -4108,13 +3085,7 @@ impl Client {
         mode: netbsd::mode_t,
         flag: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys_fchmodat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            mode: mode.marshal(),
-            flag: flag.marshal(),
-        };
-        lent!(self, &entry::FCHMODAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fchmodat(fd, path, mode, flag))
     }
 
     /// Changes owner and group of a file relative to a directory.
@@ -4132,14 +3103,7 @@ impl Client {
         group: netbsd::gid_t,
         flag: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys_fchownat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            owner: owner.marshal(),
-            group: group.marshal(),
-            flag: flag.marshal(),
-        };
-        lent!(self, &entry::FCHOWNAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fchownat(fd, path, owner, group, flag))
     }
 
     /// Gets the attributes of a file relative to a directory.
@@ -4156,13 +3120,7 @@ impl Client {
         buf: &mut netbsd::stat,
         flag: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys_fstatat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            buf: buf.address(),
-            flag: flag.marshal(),
-        };
-        lent!(self, &entry::FSTATAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fstatat(fd, path, buf, flag))
     }
 
     /// Sets the times of access and modification of a file relative to a directory; `None` for now.
@@ -4179,13 +3137,7 @@ impl Client {
         tptr: Option<&[netbsd::timespec; 2]>,
         flag: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys_utimensat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            tptr: tptr.address(),
-            flag: flag.marshal(),
-        };
-        lent!(self, &entry::UTIMENSAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_utimensat(fd, path, tptr, flag))
     }
 
     /// Opens a file relative to a directory, or makes it, and returns a descriptor.
@@ -4202,13 +3154,7 @@ impl Client {
         oflags: c_int,
         mode: netbsd::mode_t,
     ) -> Result<c_int, Errno> {
-        let args = args::sys_openat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            oflags: oflags.marshal(),
-            mode: mode.marshal(),
-        };
-        lent!(self, &entry::OPENAT, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_openat(fd, path, oflags, mode))
     }
 
     /// Reads the text of a symbolic link relative to a directory, without NUL.
@@ -4224,15 +3170,7 @@ impl Client {
         path: &CStr,
         buf: &mut [u8],
     ) -> Result<usize, Errno> {
-        let bufsize = param::length::<usize>(buf.elements())?;
-        let room = buf.byte_size();
-        let args = args::sys_readlinkat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            buf: buf.address(),
-            bufsize: bufsize.marshal(),
-        };
-        call::count(lent!(self, &entry::READLINKAT, &args)?, room)
+        lent!(self, prepare::rump_sys_readlinkat(fd, path, buf))
     }
 
     /// Makes a symbolic link `path2`, relative to a directory, with the text `path1`.
@@ -4248,12 +3186,7 @@ impl Client {
         fd: c_int,
         path2: &CStr,
     ) -> Result<(), Errno> {
-        let args = args::sys_symlinkat_args {
-            path1: path1.address(),
-            fd: fd.marshal(),
-            path2: path2.address(),
-        };
-        lent!(self, &entry::SYMLINKAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_symlinkat(path1, fd, path2))
     }
 
     /// Removes a name, relative to a directory.
@@ -4269,12 +3202,7 @@ impl Client {
         path: &CStr,
         flag: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys_unlinkat_args {
-            fd: fd.marshal(),
-            path: path.address(),
-            flag: flag.marshal(),
-        };
-        lent!(self, &entry::UNLINKAT, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_unlinkat(fd, path, flag))
     }
 
     /// Sets an open file's times of access and modification; `None` for now.
@@ -4289,11 +3217,7 @@ impl Client {
         fd: c_int,
         tptr: Option<&[netbsd::timespec; 2]>,
     ) -> Result<(), Errno> {
-        let args = args::sys_futimens_args {
-            fd: fd.marshal(),
-            tptr: tptr.address(),
-        };
-        lent!(self, &entry::FUTIMENS, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_futimens(fd, tptr))
     }
 
     /// Queries or changes disk quotas.
@@ -4312,11 +3236,7 @@ impl Client {
         path: &CStr,
         args: *mut netbsd::quotactl_args,
     ) -> Result<(), Errno> {
-        let args = args::sys___quotactl_args {
-            path: path.address(),
-            args: args.marshal(),
-        };
-        raw!(self, &entry::__QUOTACTL, &args).map(|_| ())
+        raw!(self, prepare::rump_sys___quotactl(path, args))
     }
 
     /// Receives several messages and returns how many.
@@ -4338,15 +3258,7 @@ impl Client {
         flags: c_uint,
         timeout: Option<&netbsd::timespec>,
     ) -> Result<c_int, Errno> {
-        let vlen = param::length::<c_uint>(mmsg.elements())?;
-        let args = args::sys_recvmmsg_args {
-            s: s.marshal(),
-            mmsg: mmsg.address(),
-            vlen: vlen.marshal(),
-            flags: flags.marshal(),
-            timeout: timeout.address(),
-        };
-        raw!(self, &entry::RECVMMSG, &args).map(|retval| retval[0] as c_int)
+        raw!(self, prepare::rump_sys_recvmmsg(s, mmsg, flags, timeout))
     }
 
     /// Sends several messages and returns how many.
@@ -4366,14 +3278,7 @@ impl Client {
         mmsg: &mut [netbsd::mmsghdr],
         flags: c_uint,
     ) -> Result<c_int, Errno> {
-        let vlen = param::length::<c_uint>(mmsg.elements())?;
-        let args = args::sys_sendmmsg_args {
-            s: s.marshal(),
-            mmsg: mmsg.address(),
-            vlen: vlen.marshal(),
-            flags: flags.marshal(),
-        };
-        raw!(self, &entry::SENDMMSG, &args).map(|retval| retval[0] as c_int)
+        raw!(self, prepare::rump_sys_sendmmsg(s, mmsg, flags))
     }
 
     /// Sleeps by a clock; if a signal ends it, gets the time that was left.
@@ -4391,13 +3296,7 @@ impl Client {
         rqtp: &netbsd::timespec,
         rmtp: Option<&mut netbsd::timespec>,
     ) -> Result<(), Errno> {
-        let args = args::sys_clock_nanosleep_args {
-            clock_id: clock_id.marshal(),
-            flags: flags.marshal(),
-            rqtp: rqtp.address(),
-            rmtp: rmtp.address(),
-        };
-        call::errno_result(lent!(self, &entry::CLOCK_NANOSLEEP, &args)?)
+        lent!(self, prepare::rump_sys_clock_nanosleep(clock_id, flags, rqtp, rmtp))
     }
 
     /// Makes sure that a part of a file has space on its medium.
@@ -4413,13 +3312,7 @@ impl Client {
         pos: netbsd::off_t,
         len: netbsd::off_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_posix_fallocate_args {
-            fd: fd.marshal(),
-            pad: 0,
-            pos: pos.marshal(),
-            len: len.marshal(),
-        };
-        call::errno_result(lent!(self, &entry::POSIX_FALLOCATE, &args)?)
+        lent!(self, prepare::rump_sys_posix_fallocate(fd, pos, len))
     }
 
     /// Gives the space of a part of a file back.
@@ -4435,13 +3328,7 @@ impl Client {
         pos: netbsd::off_t,
         len: netbsd::off_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_fdiscard_args {
-            fd: fd.marshal(),
-            pad: 0,
-            pos: pos.marshal(),
-            len: len.marshal(),
-        };
-        lent!(self, &entry::FDISCARD, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fdiscard(fd, pos, len))
     }
 
     /// Gets the clock of a process's or thread's CPU time.
@@ -4458,12 +3345,7 @@ impl Client {
         id: netbsd::id_t,
         clock_id: &mut netbsd::clockid_t,
     ) -> Result<(), Errno> {
-        let args = args::sys_clock_getcpuclockid2_args {
-            idtype: idtype.marshal(),
-            id: id.marshal(),
-            clock_id: clock_id.address(),
-        };
-        lent!(self, &entry::CLOCK_GETCPUCLOCKID2, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_clock_getcpuclockid2(idtype, id, clock_id))
     }
 
     /// Gets information about mounted file systems and returns how many; without a buffer, returns
@@ -4479,13 +3361,7 @@ impl Client {
         buf: Option<&mut [netbsd::statvfs]>,
         flags: c_int,
     ) -> Result<c_int, Errno> {
-        let bufsize = param::length::<usize>(buf.byte_size())?;
-        let args = args::sys___getvfsstat90_args {
-            buf: buf.address(),
-            bufsize: bufsize.marshal(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::GETVFSSTAT, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_getvfsstat(buf, flags))
     }
 
     /// Gets information about the file system that holds a file.
@@ -4501,12 +3377,7 @@ impl Client {
         buf: &mut netbsd::statvfs,
         flags: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys___statvfs190_args {
-            path: path.address(),
-            buf: buf.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::STATVFS1, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_statvfs1(path, buf, flags))
     }
 
     /// Gets information about the file system that holds an open file.
@@ -4522,12 +3393,7 @@ impl Client {
         buf: &mut netbsd::statvfs,
         flags: c_int,
     ) -> Result<(), Errno> {
-        let args = args::sys___fstatvfs190_args {
-            fd: fd.marshal(),
-            buf: buf.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::FSTATVFS1, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fstatvfs1(fd, buf, flags))
     }
 
     /// Gets information about the file system that holds a file, by its handle.
@@ -4543,14 +3409,7 @@ impl Client {
         buf: &mut netbsd::statvfs,
         flags: c_int,
     ) -> Result<(), Errno> {
-        let fh_size = param::length::<usize>(fhp.elements())?;
-        let args = args::sys___fhstatvfs190_args {
-            fhp: fhp.address(),
-            fh_size: fh_size.marshal(),
-            buf: buf.address(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::FHSTATVFS1, &args).map(|_| ())
+        lent!(self, prepare::rump_sys_fhstatvfs1(fhp, buf, flags))
     }
 
     /// Gets a limit or option of a file; of a symbolic link its own.
@@ -4561,11 +3420,7 @@ impl Client {
     /// The kernel's errno, as the manual page lists them. [`Errno::LINK_LOST`] without a
     /// connection.
     pub fn rump_sys_lpathconf(&self, path: &CStr, name: c_int) -> Result<c_long, Errno> {
-        let args = args::sys_lpathconf_args {
-            path: path.address(),
-            name: name.marshal(),
-        };
-        lent!(self, &entry::LPATHCONF, &args).map(|retval| retval[0] as c_long)
+        lent!(self, prepare::rump_sys_lpathconf(path, name))
     }
 
     /// Registers events with a queue and waits for some; returns how many were put into
@@ -4584,17 +3439,7 @@ impl Client {
         eventlist: &mut [netbsd::kevent],
         timeout: Option<&netbsd::timespec>,
     ) -> Result<c_int, Errno> {
-        let nchanges = param::length::<usize>(changelist.elements())?;
-        let nevents = param::length::<usize>(eventlist.elements())?;
-        let args = args::sys___kevent100_args {
-            fd: fd.marshal(),
-            changelist: changelist.address(),
-            nchanges: nchanges.marshal(),
-            eventlist: eventlist.address(),
-            nevents: nevents.marshal(),
-            timeout: timeout.address(),
-        };
-        lent!(self, &entry::KEVENT, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_kevent(fd, changelist, eventlist, timeout))
     }
 
     /// Makes the descriptor `to` stand for the open file of `from`, with flags, and returns it.
@@ -4610,11 +3455,6 @@ impl Client {
         to: c_int,
         flags: c_int,
     ) -> Result<c_int, Errno> {
-        let args = args::sys___dup3100_args {
-            from: from.marshal(),
-            to: to.marshal(),
-            flags: flags.marshal(),
-        };
-        lent!(self, &entry::DUP3, &args).map(|retval| retval[0] as c_int)
+        lent!(self, prepare::rump_sys_dup3(from, to, flags))
     }
 }

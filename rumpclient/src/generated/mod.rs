@@ -4,4 +4,8 @@
 #[allow(non_snake_case)]
 mod api;
 pub mod args;
+#[allow(non_snake_case)]
+mod batch;
+#[allow(non_snake_case)]
+mod prepare;
 pub(crate) mod table;

@@ -139,23 +139,39 @@ impl Link {
         f: impl Fn(&Session) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
         loop {
-            // The generation first: a session that is newer than it only repairs too little.
-            let generation = self.generation();
-            let session = self.current.load_full();
+            let (generation, session) = self.current();
             match f(&session) {
-                Err(Failure::Lost { sent }) => {
-                    let outcome = Search::new(self, generation, &session, deadline).run();
-                    // This may free it, while a handler on top makes a call that allocates.
-                    let signals = SignalsBlocked::new();
-                    drop(session);
-                    drop(signals);
-                    match outcome? {
-                        Outcome::Repaired if !sent => {}
-                        _ => return Err(Failure::Lost { sent }),
-                    }
-                }
+                Err(failure) => self.recover(generation, session, failure, deadline)?,
                 result => return result,
             }
+        }
+    }
+
+    /// The current session, and its generation. The session may be newer: then it only repairs too
+    /// little.
+    pub(crate) fn current(&self) -> (u64, Arc<Session>) {
+        let generation = self.generation();
+        (generation, self.current.load_full())
+    }
+
+    /// Looks for another kernel where a request has failed because that of `session` is lost, as
+    /// the policy says. Succeeds if the request is to be made once more.
+    pub(crate) fn recover(
+        &self,
+        generation: u64,
+        session: Arc<Session>,
+        failure: Failure,
+        deadline: Option<Instant>,
+    ) -> Result<(), Failure> {
+        let Failure::Lost { sent } = failure else { return Err(failure) };
+        let outcome = Search::new(self, generation, &session, deadline).run();
+        // This may free it, while a handler on top makes a call that allocates.
+        let signals = SignalsBlocked::new();
+        drop(session);
+        drop(signals);
+        match outcome? {
+            Outcome::Repaired if !sent => Ok(()),
+            _ => Err(failure),
         }
     }
 

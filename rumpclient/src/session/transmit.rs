@@ -59,8 +59,9 @@ impl Body {
 /// What stands in for memory that cannot be read, a piece at a time.
 static ZEROS: [u8; 16 << 10] = [0; 16 << 10];
 
-/// Pieces of memory handed to the host at once: a batch of small frames, or one large one.
-type Vectors = SmallVec<[IoVec; 16]>;
+/// Pieces of memory handed to the host at once: as many small frames as a real server has calls at
+/// work, or one large one.
+type Vectors = SmallVec<[IoVec; 128]>;
 
 impl Outgoing {
     pub(super) fn request(reqno: u64, frame: SmallFrame) -> Self {

@@ -73,7 +73,7 @@ impl Row {
     }
 }
 
-pub(super) const ROWS: [Row; 19] = [
+pub(super) const ROWS: [Row; 20] = [
     row("null", "null").wanted(2.5),
     row("null-no-spin", "null")
         .never_spinning()
@@ -97,4 +97,5 @@ pub(super) const ROWS: [Row; 19] = [
     row("connect", "connect").wanted(1.3),
     row("fork", "fork").wanted(1.0),
     row("rust-null", "null").rust(),
+    row("rust-batch-32", "batch").rust().wanted(4.0),
 ];
