@@ -2,11 +2,16 @@
 
 #![allow(unsafe_code)]
 
+#[cfg(feature = "tokio")]
+mod task;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Instant;
+
+use smallvec::SmallVec;
 
 use crate::call::{Prepared, Request};
 use crate::client::Client;
@@ -16,7 +21,7 @@ use crate::memory::Trust;
 use crate::netbsd::Errno;
 use crate::options::within;
 use crate::repeat;
-use crate::session::{Failure, Session};
+use crate::session::{Crew, Failure, Session};
 use crate::sys::SignalsBlocked;
 
 /// Queues a call: for the body of a generated method.
@@ -31,6 +36,8 @@ macro_rules! queued {
 }
 
 pub(crate) use queued;
+#[cfg(feature = "tokio")]
+pub(crate) use task::UnderWay;
 
 /// Calls that one thread makes at the same time: [`Client::batch`].
 ///
@@ -105,7 +112,7 @@ impl Client {
     /// the moment it is sent. A call that is made again after a lost kernel, by the rules of
     /// [`RetryPolicy`](crate::RetryPolicy), is so together with the others of its batch.
     pub fn batch<'m, R>(&self, f: impl FnOnce(&Batch<'m>) -> R) -> R {
-        let batch = Batch { calls: Calls::new(self.clone()), borrowed: PhantomData };
+        let batch = Batch::new(self.clone());
         let result = f(&batch);
         batch.calls.wait_for_all();
         result
@@ -113,6 +120,10 @@ impl Client {
 }
 
 impl<'m> Batch<'m> {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { calls: Calls::new(client), borrowed: PhantomData }
+    }
+
     /// Sends what is queued. What goes wrong is told by each call's [`Pending::wait`]. Waits for
     /// nothing but, where the policy wants that, another kernel in a lost one's place.
     pub fn submit(&self) {
@@ -171,11 +182,14 @@ impl<T> fmt::Debug for Pending<'_, T> {
     }
 }
 
+/// How many answers are taken along with one that is waited for.
+const TAKEN_AT_ONCE: usize = 32;
+
 /// The calls of a batch.
 ///
 /// Invariant: what a call lends is borrowed as long as this exists. It does not go while a session
 /// may still make use of that: it gives up the calls that are out.
-struct Calls {
+pub(crate) struct Calls {
     client: Client,
     // Never borrowed where a signal handler of the kernel's, or an observer, may run.
     list: RefCell<List>,
@@ -227,20 +241,30 @@ impl Calls {
 
     /// Sends what is queued, on another session where that is lost and the policy wants it.
     fn send(&self) {
-        let limit = within(self.client.call_timeout());
-        while !self.list.borrow().queued.is_empty() {
-            let deadline = self.list.borrow_mut().date_queued(limit);
-            let (generation, session) = self.client.link().current();
-            let before = self.list.borrow().session();
-            if let Some((_, lost)) = before.filter(|(_, before)| !Arc::ptr_eq(before, &session)) {
-                self.settle(&lost);
-            }
-            let policy = self.client.settings().memory;
-            let started = self.list.borrow_mut().start(generation, &session, policy);
-            if let Err(failure) = started {
-                self.recover(generation, session, failure, deadline);
+        while self.has_queued() {
+            if let Err(loss) = self.start(|_| Ok(None)) {
+                self.recover(loss);
             }
         }
+    }
+
+    /// Sends what is queued. `crew` tells of which crew the calls are, on the session they go to.
+    pub(crate) fn start(
+        &self,
+        crew: impl FnOnce(&Arc<Session>) -> Result<Option<Arc<Crew>>, Failure>,
+    ) -> Result<(), Loss> {
+        let limit = within(self.client.call_timeout());
+        let deadline = self.list.borrow_mut().date_queued(limit);
+        let (generation, session) = self.client.link().current();
+        let before = self.list.borrow().session();
+        if let Some((_, lost)) = before.filter(|(_, before)| !Arc::ptr_eq(before, &session)) {
+            self.settle(&lost);
+        }
+        let policy = self.client.settings().memory;
+        let started = crew(&session).and_then(|crew| {
+            self.list.borrow_mut().start(generation, &session, crew.as_ref(), policy)
+        });
+        started.map_err(|failure| Loss { generation, session, failure, deadline })
     }
 
     /// Waits for the result of the call in a place, which is free then.
@@ -268,17 +292,24 @@ impl Calls {
 
     /// Waits for the answer to a call that has been sent: afterwards it is over, or queued again.
     fn finish(&self, at: usize, reqno: u64) {
-        let Some((generation, session)) = self.list.borrow().session() else { return };
+        let Some((_, session)) = self.list.borrow().session() else { return };
         let deadline = self.list.borrow().calls[at].deadline;
         let result = session.finish(reqno, deadline);
+        match self.take(at, result) {
+            Some(loss) => self.recover(loss),
+            None => self.list.borrow_mut().take_answers(at + 1, &session),
+        }
+    }
+
+    /// Takes the result of a call that has been under way. If its session is lost, so are the others
+    /// that are, and what can be sent again is queued.
+    pub(crate) fn take(&self, at: usize, result: Result<[Register; 2], Failure>) -> Option<Loss> {
         let lost = matches!(result, Err(Failure::Lost { .. }));
         self.list.borrow_mut().take_result(at, result);
-        if lost {
-            self.settle(&session);
-            self.recover(generation, session, Failure::Lost { sent: false }, deadline);
-        } else {
-            self.list.borrow_mut().take_answers(at + 1, &session);
-        }
+        let (generation, session) = self.list.borrow().session().filter(|_| lost)?;
+        self.settle(&session);
+        let deadline = self.list.borrow().calls[at].deadline;
+        Some(Loss { generation, session, failure: Failure::Lost { sent: false }, deadline })
     }
 
     /// Finishes the calls that are under way on a lost session: that does not take long.
@@ -293,15 +324,8 @@ impl Calls {
     }
 
     /// Sees to it that there is another session for what is queued, or gives that up.
-    fn recover(
-        &self,
-        generation: u64,
-        session: Arc<Session>,
-        failure: Failure,
-        deadline: Option<Instant>,
-    ) {
-        let recovered = self.client.link().recover(generation, session, failure, deadline);
-        if let Err(failure) = recovered {
+    fn recover(&self, loss: Loss) {
+        if let Err(failure) = loss.recover(&self.client) {
             self.list.borrow_mut().fail_queued(failure.into());
         }
     }
@@ -313,16 +337,19 @@ impl Calls {
     }
 
     /// Ends a call without its result.
-    fn withdraw(&self, at: usize) {
-        if let Stage::Sent(reqno) = self.stage(at)
-            && let Some((_, session)) = self.list.borrow().session()
-        {
+    pub(crate) fn withdraw(&self, at: usize) {
+        let under_way = self.list.borrow().session();
+        if let (Stage::Sent(reqno), Some((_, session))) = (self.stage(at), under_way) {
             // It ends in any case.
             let _ = session.finish(reqno, Some(Instant::now()));
         }
         let list = &mut *self.list.borrow_mut();
         list.queued.retain(|&queued| queued != at);
         list.calls[at].stage = Stage::Over(Err(Errno::ETIMEDOUT));
+    }
+
+    pub(crate) fn has_queued(&self) -> bool {
+        !self.list.borrow().queued.is_empty()
     }
 
     fn stage(&self, at: usize) -> Stage {
@@ -341,6 +368,22 @@ fn push<T>(list: &mut Vec<T>, item: T) {
         list.reserve(1);
     }
     list.push(item);
+}
+
+/// Calls could not be sent, or went with their session.
+pub(crate) struct Loss {
+    generation: u64,
+    session: Arc<Session>,
+    failure: Failure,
+    deadline: Option<Instant>,
+}
+
+impl Loss {
+    /// Waits for another kernel as the policy says. Succeeds if what is queued can be sent again.
+    pub(crate) fn recover(self, client: &Client) -> Result<(), Failure> {
+        let Self { generation, session, failure, deadline } = self;
+        client.link().recover(generation, session, failure, deadline)
+    }
 }
 
 impl Drop for Calls {
@@ -374,6 +417,7 @@ impl List {
         &mut self,
         generation: u64,
         session: &Arc<Session>,
+        crew: Option<&Arc<Crew>>,
         policy: MemoryPolicy,
     ) -> Result<(), Failure> {
         let _signals = SignalsBlocked::new();
@@ -383,7 +427,7 @@ impl List {
             // may use it as long as the call is under way.
             (request.frame(), unsafe { request.lends(Trust::Borrowed, policy) })
         });
-        let reqnos = session.start(calls)?;
+        let reqnos = session.start(calls, crew)?;
         self.session = Some((generation, Arc::clone(session)));
         for (at, reqno) in self.queued.drain(..).zip(reqnos) {
             self.calls[at].stage = Stage::Sent(reqno);
@@ -410,12 +454,11 @@ impl List {
             Stage::Sent(reqno) => Some(reqno),
             _ => None,
         });
-        let mut next = next.peekable();
+        let mut next = next.take(TAKEN_AT_ONCE).peekable();
         if next.peek().is_none() {
             return;
         }
-        let _signals = SignalsBlocked::new();
-        let mut results = Vec::new();
+        let mut results = SmallVec::<[_; TAKEN_AT_ONCE]>::new();
         session.take_answers(next, |result| results.push(result));
         for (at, result) in (from..).zip(results) {
             self.take_result(at, result);

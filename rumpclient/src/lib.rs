@@ -19,6 +19,7 @@
 //! - [`Client`], [`Builder`]: connections, settings, and the calls, one method for each RUMP call
 //!   of NetBSD's `syscalls.master`.
 //! - [`Client::batch`], [`Batch`]: many calls of one thread at the same time.
+//! - `tokio`, with the feature of that name: calls as futures.
 //! - [`netbsd`]: NetBSD's types, constants and error numbers. They are not the host's.
 //! - [`table`], [`args`]: what the master table says about each call, and the marshalled argument
 //!   structs, for programs that make calls by number.
@@ -57,6 +58,8 @@ mod repeat;
 mod session;
 mod sys;
 pub mod table;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod transport;
 
 pub use batch::{Batch, Pending};

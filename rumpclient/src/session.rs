@@ -29,6 +29,7 @@ mod receive;
 mod seat;
 mod solo;
 mod spin;
+mod tasks;
 mod transmit;
 mod vacate;
 
@@ -55,6 +56,10 @@ use receive::{BUFFER, Rx};
 use seat::Seat;
 use solo::Solo;
 use spin::{Awaited, Spin, Waited};
+pub(crate) use tasks::Crew;
+use tasks::DRIVER;
+#[cfg(feature = "tokio")]
+pub(crate) use tasks::Served;
 use transmit::{Outgoing, Tx};
 
 /// A connection and the kernel process behind it.
@@ -123,11 +128,22 @@ struct Call {
     parked: bool,
     /// The caller has given up.
     abandoned: bool,
+    /// For a task's call: who is told of its answer.
+    crew: Option<Arc<Crew>>,
 }
 
 impl Call {
     fn new(seat: Arc<Seat>, lends: Lends) -> Self {
-        Self { seat, lends, reply: None, fault: false, pins: 0, parked: false, abandoned: false }
+        Self {
+            seat,
+            lends,
+            reply: None,
+            fault: false,
+            pins: 0,
+            parked: false,
+            abandoned: false,
+            crew: None,
+        }
     }
 
     /// Whether the server may use what the call lends.
@@ -617,8 +633,15 @@ impl Session {
         reqno: u64,
         signals: &mut SignalsBlocked,
     ) -> Result<MutexGuard<'a, State>, Failure> {
-        let mut raised = std::mem::take(&mut state.raised);
+        let raised = std::mem::take(&mut state.raised);
         self.pass_role(state, reqno);
+        self.deliver(raised, signals);
+        self.check_process()?;
+        Ok(self.lock_state())
+    }
+
+    /// Delivers these of the server's signals, with the host's let in.
+    fn deliver(&self, mut raised: u64, signals: &mut SignalsBlocked) {
         signals.unblocked(|| {
             while raised != 0 {
                 let signo = raised.trailing_zeros() + 1;
@@ -626,8 +649,6 @@ impl Session {
                 self.settings.raise.deliver(signo as i32);
             }
         });
-        self.check_process()?;
-        Ok(self.lock_state())
     }
 
     /// Takes a caller off the books, and passes the receiver's role on if it had it.
@@ -667,8 +688,11 @@ impl Session {
         for (_, call) in sleepers {
             // One that runs a signal handler right now may be long in coming: ask the next.
             if call.seat.wake() {
-                break;
+                return;
             }
+        }
+        if reqno != DRIVER {
+            state.ring_for_tasks();
         }
     }
 
@@ -681,6 +705,7 @@ impl Session {
         state.ended = Some(Arc::new(error));
         for (_, call) in state.requests.iter_mut() {
             call.seat.wake();
+            call.crew.iter().for_each(|crew| crew.ring());
         }
         drop(state);
         // A program that closes descriptors it does not know closes these too. Their numbers are
@@ -772,6 +797,7 @@ impl State {
             if call.pins == 0 && call.parked {
                 call.seat.wake();
             }
+            call.tell_crew(reqno);
         }
     }
 }

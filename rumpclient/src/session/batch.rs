@@ -1,9 +1,10 @@
 //! Several calls of one thread under way at once.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::transmit::Outgoing;
-use super::{Call, Failure, Session, answered, result};
+use super::{Call, Crew, Failure, Session, answered, result};
 use crate::lend::Lends;
 use crate::marshal::Register;
 use crate::proto::body::SmallFrame;
@@ -11,7 +12,8 @@ use crate::proto::header::Kind;
 use crate::sys::SignalsBlocked;
 
 impl Session {
-    /// Sends calls together, and does not wait for their answers. The request numbers, in order.
+    /// Sends calls together, and does not wait for their answers. The request numbers, in order. If
+    /// the calls are tasks', the crew is told of each answer.
     ///
     /// What a call lends, it lends until [`finish`](Self::finish) has come back for it, or
     /// [`take_answers`](Self::take_answers) with its answer.
@@ -21,6 +23,7 @@ impl Session {
     pub(crate) fn start(
         &self,
         calls: impl Iterator<Item = (SmallFrame, Lends)>,
+        crew: Option<&Arc<Crew>>,
     ) -> Result<Vec<u64>, Failure> {
         self.check_process()?;
         let _signals = SignalsBlocked::new();
@@ -28,13 +31,17 @@ impl Session {
         let frames: Vec<_> = calls
             .map(|(frame, lends)| {
                 let seat = state.free_seat();
-                let reqno = state.requests.insert(Kind::Syscall, Call::new(seat, lends));
+                let call = Call { crew: crew.cloned(), ..Call::new(seat, lends) };
+                let reqno = state.requests.insert(Kind::Syscall, call);
                 (reqno, Outgoing::request(reqno, frame.with_reqno(reqno)))
             })
             .collect();
         drop(state);
         let reqnos = frames.iter().map(|&(reqno, _)| reqno).collect();
         self.submit(frames.into_iter().map(|(_, frame)| frame));
+        if let Some(crew) = crew.filter(|_| self.tx_pending()) {
+            crew.ring();
+        }
         Ok(reqnos)
     }
 

@@ -317,6 +317,7 @@ fn handle_response(
         return Ok(());
     }
     call.reply = Some(reply);
+    call.tell_crew(reqno);
     if call.parked {
         work.wake.push(Arc::clone(&call.seat));
     }

@@ -41,11 +41,14 @@ pub(crate) use host::{
 // Interest           which directions of a stream, and which signal watch, to wait for
 // poll_stream        waits for one of them, by a deadline
 // Parker             where a thread sleeps until another one, or a signal, wakes it
+// Bell               a descriptor that is readable once somebody has rung
 // Record             a transfer whose outcome is in memory before the host's call returns
 // Patience           a wait for a stream that can be called off as it begins
 // leaves_room        whether the server can run while this thread does
 // yield_cpu          lets others run first
-pub(crate) use host::{Interest, Parker, Patience, Record, leaves_room, poll_stream, yield_cpu};
+pub(crate) use host::{
+    Bell, Interest, Parker, Patience, Record, leaves_room, poll_stream, yield_cpu,
+};
 
 // SignalsBlocked     holds signals back from this thread while it lives
 // SignalWatch        a descriptor that is readable while a signal that the caller takes is pending

@@ -30,6 +30,12 @@ impl Fd {
         Ok(Self(AtomicI32::new(above.into_raw_fd())))
     }
 
+    /// The same open file once more.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn duplicate(&self) -> io::Result<Self> {
+        Self::adopt(fcntl_dupfd_cloexec(self, LOWEST)?)
+    }
+
     /// Goes on under another number. The old one stays open, for the program to close or replace.
     pub(crate) fn move_away(&self) -> io::Result<()> {
         let elsewhere = fcntl_dupfd_cloexec(self, LOWEST)?.into_raw_fd();

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+mod bell;
 mod cpu;
 mod fd;
 mod folder;
@@ -18,6 +19,7 @@ mod socket;
 mod spawn;
 mod window;
 
+pub(crate) use bell::Bell;
 pub(crate) use cpu::{leaves_room, yield_cpu};
 pub(crate) use fd::{Fd, close_range};
 pub(crate) use folder::PrivateFolder;
