@@ -57,6 +57,8 @@ pub(crate) struct Span {
 /// Bytes that have arrived in a window for a span that they fill.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Landing {
+    /// The call that lends the memory.
+    pub(crate) owner: u64,
     pub(crate) span: Span,
     /// Where they stand in the window.
     pub(crate) at: usize,

@@ -43,8 +43,8 @@ pub(super) struct Rx {
     end: usize,
     sink: Sink,
     /// What has arrived for memory whose address nobody vouches for, and is still to be copied
-    /// there, with the calls that lend it.
-    landings: Vec<(u64, Landing)>,
+    /// there.
+    landings: Vec<Landing>,
 }
 
 /// Where the payload of the current copyout goes.
@@ -98,7 +98,7 @@ impl Session {
         drop(rx);
         if !work.answers.is_empty() {
             turns.awaited = Awaited::Next;
-            self.submit(work.answers);
+            self.submit(work.answers.drain(..));
         }
         result
     }
@@ -122,7 +122,7 @@ impl Session {
         let mut work = Work::default();
         let result = self.handle_locked(&mut rx, state, &mut work);
         drop(rx);
-        self.submit(work.answers);
+        self.submit(work.answers.drain(..));
         if let Err(error) = result {
             self.end(error);
         }
@@ -230,13 +230,12 @@ impl Session {
 
     /// Copies what has arrived to its places. Under the state's lock, so that the memory stays lent.
     fn land(&self, rx: &mut Rx, state: &mut State) {
-        let landings: SmallVec<[Landing; LANDINGS_MAX]> =
-            rx.landings.iter().map(|&(_, landing)| landing).collect();
         let mut done = 0;
-        while done < landings.len() {
-            done += memory::land(rx.buffer.view(), self.window.as_ref(), &landings[done..]);
-            if let Some(&(owner, landing)) = rx.landings.get(done) {
-                state.fault(owner, landing.span, Dir::Out);
+        while done < rx.landings.len() {
+            let due = &rx.landings[done..];
+            done += memory::land(rx.buffer.view(), self.window.as_ref(), due);
+            if let Some(landing) = rx.landings.get(done) {
+                state.fault(landing.owner, landing.span, Dir::Out);
                 done += 1;
             }
         }
@@ -336,7 +335,7 @@ impl Rx {
             self.sink = match state.requests.get_mut(owner) {
                 Some(call) if call.is_running() => {
                     if span.is_raw() {
-                        self.landings.push((owner, Landing { span: span.front(len), at }));
+                        self.landings.push(Landing { owner, span: span.front(len), at });
                     } else {
                         // Borrowed memory is there.
                         let _ = span.write(&self.buffer[at..at + len]);

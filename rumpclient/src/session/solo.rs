@@ -1,11 +1,11 @@
 //! A call that has the connection to itself.
 //!
 //! Most programs make one call at a time. Such a call need not be on the books that callers share:
-//! it takes no lock, and lets signals in while it waits: the host calls are two for the signal mask,
-//! to send, to poll and to receive. Whoever comes while it is under way, another thread or a signal
-//! handler on top of its own, **opens the books**: enters the call there, as if it had been
-//! registered like any other, and goes on by the rules of `session.rs`. So does the call itself when
-//! the server has more to say than an answer.
+//! it takes no lock and holds back no signal, and costs three host calls: to send, to poll and to
+//! receive. Whoever comes while it is under way, another thread or a signal handler on top of its
+//! own, **opens the books**: enters the call there, as if it had been registered like any other, and
+//! goes on by the rules of `session.rs`. So does the call itself when the server has more to say
+//! than an answer.
 //!
 //! # Who may touch what
 //! The gate says who runs the connection.
@@ -21,14 +21,15 @@
 //!
 //! That is what the [`Record`]s are for: what a host call has moved is written down, and one that is
 //! still to be made is spoilt. The thread finds the gate lost at its next step and is an ordinary
-//! caller from then on. SENDING and PLACING, which change more than its own variables, go with
-//! signals held back: nobody passes the gate then.
+//! caller from then on. A step that changes more than its own variables, PLACING, is made with
+//! signals held back: nobody passes the gate then. So is SENDING once more than one thread makes
+//! calls: a handler on top of it keeps the others out.
 
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
@@ -119,7 +120,14 @@ pub(super) struct Solo {
     patience: Patience,
     /// The receiver's buffer.
     buffer: View,
+    /// The only thread that has made lone calls so far; [`NOBODY`] or [`MANY`].
+    caller: AtomicU32,
 }
+
+/// No thread's tag.
+const NOBODY: u32 = 0;
+/// No thread's tag either: those have fewer bits.
+const MANY: u32 = u32::MAX;
 
 // SAFETY: see "Who may touch what": the atomics tell whose the place is, and the records and the
 // buffer's bytes are only touched along with it.
@@ -131,12 +139,8 @@ struct Place {
     lends: Lends,
 }
 
-/// What has been received at once, if it is only data and the answer.
-struct Burst {
-    data: SmallVec<[Data; LANDINGS_MAX]>,
-    /// The end of it.
-    reply: Option<Reply>,
-}
+/// What has been received at once of the data of copyouts.
+type Burst = SmallVec<[Data; LANDINGS_MAX]>;
 
 /// The data of a copyout.
 struct Data {
@@ -161,7 +165,23 @@ impl Solo {
             patience: Patience::default(),
             consumed: AtomicU8::new(0),
             buffer,
+            caller: AtomicU32::new(NOBODY),
         }
+    }
+
+    /// Whether `thread` is the only one that has made lone calls.
+    fn is_sole_caller(&self, thread: u32) -> bool {
+        let caller = self.caller.load(Ordering::Relaxed);
+        if caller == thread {
+            return true;
+        }
+        let now = if caller == NOBODY { thread } else { MANY };
+        // Of two first ones at once, the other makes it many.
+        let noted = self.caller.compare_exchange(caller, now, Ordering::Relaxed, Ordering::Relaxed);
+        if noted.is_err() {
+            self.caller.store(MANY, Ordering::Relaxed);
+        }
+        now == thread && noted.is_ok()
     }
 
     fn gate(&self) -> Gate {
@@ -184,12 +204,13 @@ impl Solo {
         self.gate.store(gate.to(IDLE).0, Ordering::Release);
     }
 
-    /// Puts a call in place.
+    /// Puts a call in place. A handler on top may have opened the books meanwhile.
     ///
     /// # Safety
-    /// The thread must have come in SENDING, with signals held back.
+    /// The thread must have come in SENDING, with no call in place.
     unsafe fn set_up(&self, gate: Gate, frame: &SmallFrame, lends: Lends) {
-        // SAFETY: the place is this thread's: nobody passes the gate, or comes on top.
+        // SAFETY: the place is this thread's: a handler on top finds no call and leaves it alone,
+        // and keeps others out.
         let place = unsafe { &mut *self.place.get() };
         place.frame = frame.with_reqno(gate.reqno());
         place.lends = lends;
@@ -240,14 +261,24 @@ impl Session {
         if idle.state() != IDLE {
             return None;
         }
-        let gate = idle.next(Thread::tag());
-        // A handler on top of this would keep other threads out for as long as it takes.
-        let signals = SignalsBlocked::new();
+        let thread = Thread::tag();
+        let gate = idle.next(thread);
+        // A handler on top of this would keep other threads out for as long as it takes. Those that
+        // have not come yet are not worth two host calls every time.
+        let signals = (!solo.is_sole_caller(thread)).then(SignalsBlocked::new);
         if !solo.pass(idle, gate) {
             return None;
         }
         // SAFETY: the thread has come in SENDING.
         unsafe { solo.set_up(gate, frame, std::mem::take(lends)) };
+        if solo.gate() != gate && !self.is_entered() {
+            // A handler has opened the books before there was anything to enter.
+            solo.called.store(false, Ordering::Release);
+            // SAFETY: nobody comes in before `unbar`.
+            *lends = std::mem::take(unsafe { &mut (*solo.place.get()).lends });
+            self.unbar();
+            return None;
+        }
         let waiting = self.send_alone(frame.as_bytes().len())
             && solo.pass(gate.to(SENDING), gate.to(WAITING));
         drop(signals);
@@ -266,21 +297,22 @@ impl Session {
     /// somebody has opened them.
     fn converse(&self, gate: Gate, deadline: Option<Instant>) -> Option<Reply> {
         let solo = &self.solo;
+        let mut burst = Burst::new();
         for (count, record) in (1..).zip(&solo.receive) {
             if !self.receive_alone(record, gate, deadline) {
                 return None;
             }
-            let burst = self.read_burst(record.moved()?, gate.reqno())?;
+            let reply = self.read_burst(record.moved()?, gate.reqno(), &mut burst)?;
             // Whoever comes on top is to find the data in place and accounted for, or neither.
-            let _signals = (!burst.data.is_empty()).then(SignalsBlocked::new);
+            let _signals = (!burst.is_empty()).then(SignalsBlocked::new);
             let mut state = RECEIVING;
-            if !burst.data.is_empty() {
-                if !self.place_data(&burst.data, gate) {
+            if !burst.is_empty() {
+                if !self.place_data(&burst, gate) {
                     return None;
                 }
                 state = PLACING;
             }
-            let Some(reply) = burst.reply else {
+            let Some(reply) = reply else {
                 solo.consumed.store(count, Ordering::Release);
                 if solo.pass(gate.to(state), gate.to(WAITING)) {
                     continue;
@@ -344,13 +376,14 @@ impl Session {
         }
     }
 
-    /// Takes `len` received bytes for what they are, if nothing is among them but data and, at the
-    /// end, the call's answer. Changes nothing, and draws no conclusions from what is no good.
-    fn read_burst(&self, len: usize, reqno: u64) -> Option<Burst> {
+    /// Takes `len` received bytes for what they are, if nothing is among them but data, which is
+    /// noted in `burst`, and, at the end, the call's answer, if that has come. Changes nothing else,
+    /// and draws no conclusions from what is no good.
+    fn read_burst(&self, len: usize, reqno: u64, burst: &mut Burst) -> Option<Option<Reply>> {
         let mut inbound = Inbound::resumed(self.settings.frame_cap);
-        let mut burst = Burst { data: SmallVec::new(), reply: None };
-        let mut at = 0;
-        while at < len && burst.reply.is_none() && burst.data.len() < LANDINGS_MAX {
+        let (mut at, mut answer) = (0, None);
+        burst.clear();
+        while at < len && answer.is_none() && burst.len() < LANDINGS_MAX {
             let mut head = [0; HEAD_MAX];
             let head = &mut head[..HEAD_MAX.min(len - at)];
             self.solo.buffer.read(at, head);
@@ -360,17 +393,17 @@ impl Session {
                 Event::Response { reqno: answered, reply: reply @ Reply::Syscall { .. } }
                     if answered == reqno =>
                 {
-                    burst.reply = Some(reply);
+                    answer = Some(reply);
                 }
                 Event::Copyout { address, len: size } if size <= len - at => {
-                    burst.data.push(Data { address, len: size, at });
+                    burst.push(Data { address, len: size, at });
                     inbound.handle_payload(size);
                     at += size;
                 }
                 _ => return None,
             }
         }
-        (at == len && len > 0).then_some(burst)
+        (at == len && len > 0).then_some(answer)
     }
 
     /// Copies data to the memory that the call lends, and leaves the gate at PLACING. Whether all of
@@ -381,16 +414,14 @@ impl Session {
         }
         // SAFETY: nobody passes the gate, or comes on top.
         let lends = unsafe { &(*self.solo.place.get()).lends };
-        let landings: Option<SmallVec<[Landing; LANDINGS_MAX]>> = data
-            .iter()
-            .map(|data| {
-                let span = lends.span(data.address, data.len, Dir::Out)?;
-                Some(Landing { span, at: data.at })
-            })
-            .collect();
-        landings.is_some_and(|landings| {
-            memory::land(self.solo.buffer, self.window.as_ref(), &landings) == landings.len()
-        })
+        let mut landings = SmallVec::<[Landing; LANDINGS_MAX]>::new();
+        for &Data { address, len, at } in data {
+            match lends.span(address, len, Dir::Out) {
+                Some(span) => landings.push(Landing { owner: gate.reqno(), span, at }),
+                None => return false,
+            }
+        }
+        memory::land(self.solo.buffer, self.window.as_ref(), &landings) == landings.len()
     }
 
     /// Whether whoever has opened the books has entered the call. If not, it waits for `unbar`. In
@@ -444,7 +475,7 @@ impl Session {
             return false;
         }
         if !solo.called.swap(false, Ordering::AcqRel) {
-            // Its thread has the answer, and says when it has done.
+            // The thread below is about to put a call in place, or has its answer: it says when.
             state.barred += 1;
             return true;
         }
