@@ -4,14 +4,14 @@
 //! it takes no lock and holds back no signal, and costs three host calls: to send, to poll and to
 //! receive. Whoever comes while it is under way, another thread or a signal handler on top of its
 //! own, **opens the books**: enters the call there, as if it had been registered like any other, and
-//! goes on by the rules of `session.rs`. So does the call itself when the server has more to say
-//! than an answer.
+//! goes on by the rules of `session.rs`. So does the call itself when the server has to say what it
+//! does not expect.
 //!
 //! # Who may touch what
 //! The gate says who runs the connection.
 //! - [`IDLE`]: nobody. Whoever passes it has the connection, and the place for a call.
 //! - [`SENDING`], [`RECEIVING`], [`PLACING`]: one thread, which puts a call in place and sends it,
-//!   receives, or copies what has come to the call's memory.
+//!   receives, or serves what has come: copies it to the call's memory, or sends what is wanted.
 //! - [`WAITING`]: the same thread, but it polls and touches nothing.
 //! - [`SHARED`]: those who hold the locks. The books are open, until nothing is on them.
 //!
@@ -29,15 +29,15 @@
 
 use std::cell::UnsafeCell;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
 use super::receive::{BUFFER, LANDINGS_MAX};
 use super::spin::{Awaited, Waited};
-use super::transmit::Outgoing;
-use super::{Call, Failure, Session};
+use super::transmit::{Body, Outgoing};
+use super::{AWAKE_MAX, Call, Failure, Session};
 use crate::lend::Lends;
 use crate::memory::{self, Landing};
 use crate::proto::body::{self, SmallFrame};
@@ -96,9 +96,6 @@ impl Gate {
     }
 }
 
-/// How many times a call receives before it goes on the books.
-const READS: usize = 4;
-
 /// How long a call may wait before it goes on the books anyway. Whoever has taken its answer, in
 /// place of a thread that was slow to come round, cannot wake it here.
 const ALONE_MAX: Duration = Duration::from_secs(1);
@@ -113,9 +110,8 @@ pub(super) struct Solo {
     entered: AtomicBool,
     place: UnsafeCell<Place>,
     send: Record,
-    receive: [Record; READS],
-    /// How many of those have been dealt with.
-    consumed: AtomicU8,
+    /// Of what has been received and not been dealt with.
+    receive: Record,
     /// How long its thread waits for the next.
     patience: Patience,
     /// The receiver's buffer.
@@ -137,10 +133,30 @@ unsafe impl Sync for Solo {}
 struct Place {
     frame: SmallFrame,
     lends: Lends,
+    /// An answer of which the host has taken a part.
+    unfinished: Option<Outgoing>,
 }
 
-/// What has been received at once of the data of copyouts.
-type Burst = SmallVec<[Data; LANDINGS_MAX]>;
+/// What has been received at once: the data of copyouts, and what comes behind.
+#[derive(Default)]
+struct Burst {
+    data: SmallVec<[Data; LANDINGS_MAX]>,
+    last: Option<Last>,
+}
+
+/// What the server says when it has no more data.
+enum Last {
+    Answer(Reply),
+    Copyin(Copyin),
+}
+
+/// What the server wants to read.
+struct Copyin {
+    reqno: u64,
+    address: usize,
+    len: usize,
+    string: bool,
+}
 
 /// The data of a copyout.
 struct Data {
@@ -154,16 +170,15 @@ struct Data {
 impl Solo {
     /// With the gate shared until somebody closes the books.
     pub(super) fn new(buffer: View) -> Self {
-        let place = Place { frame: body::prefork(0), lends: Lends::default() };
+        let place = Place { frame: body::prefork(0), lends: Lends::default(), unfinished: None };
         Self {
             gate: AtomicU64::new(SHARED),
             called: AtomicBool::new(false),
             entered: AtomicBool::new(false),
             place: UnsafeCell::new(place),
             send: Record::new(),
-            receive: std::array::from_fn(|_| Record::new()),
+            receive: Record::new(),
             patience: Patience::default(),
-            consumed: AtomicU8::new(0),
             buffer,
             caller: AtomicU32::new(NOBODY),
         }
@@ -215,15 +230,12 @@ impl Solo {
         place.frame = frame.with_reqno(gate.reqno());
         place.lends = lends;
         let bytes = place.frame.as_bytes();
-        self.consumed.store(0, Ordering::Relaxed);
         // Not earlier: whoever has opened the books says so after the gate does.
         self.entered.store(false, Ordering::Relaxed);
         // SAFETY: the records go with the place, and stay where they are.
         unsafe {
             self.send.prepare(bytes.as_ptr().cast_mut(), bytes.len());
-            for record in &self.receive {
-                record.prepare(self.buffer.start(), BUFFER);
-            }
+            self.receive.prepare(self.buffer.start(), BUFFER);
         }
         self.called.store(true, Ordering::Release);
     }
@@ -232,19 +244,9 @@ impl Solo {
     fn is_open_to_others(&self, gate: Gate) -> bool {
         match gate.state() {
             WAITING => true,
-            RECEIVING => self.receiving().is_some_and(|record| record.moved().is_some()),
+            RECEIVING => self.receive.moved().is_some(),
             _ => false,
         }
-    }
-
-    /// The record of what is being received.
-    fn receiving(&self) -> Option<&Record> {
-        self.receive.get(usize::from(self.consumed.load(Ordering::Acquire)))
-    }
-
-    /// What has been received and not been dealt with, bytes.
-    fn pending(&self) -> usize {
-        self.receiving().and_then(Record::moved).unwrap_or(0)
     }
 }
 
@@ -293,65 +295,90 @@ impl Session {
         sent.is_ok_and(|progress| progress) && self.solo.send.moved() == Some(len)
     }
 
-    /// Receives the answer to the call that has been sent. `None` where that takes the books, or
-    /// somebody has opened them.
+    /// Serves the call that has been sent, until its answer comes. `None` where that takes the
+    /// books, or somebody has opened them.
     fn converse(&self, gate: Gate, deadline: Option<Instant>) -> Option<Reply> {
         let solo = &self.solo;
-        let mut burst = Burst::new();
-        for (count, record) in (1..).zip(&solo.receive) {
-            if !self.receive_alone(record, gate, deadline) {
+        let mut burst = Burst::default();
+        // Held back from when they first have to be; to wait lets them in.
+        let mut signals = None;
+        let mut awaited = Awaited::Answer;
+        for round in 1.. {
+            if round % AWAKE_MAX == 0 {
+                // What comes without a pause does not make the thread wait.
+                signals = None;
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now())
+                || !self.receive_alone(gate, awaited, signals.as_ref(), deadline)
+            {
                 return None;
             }
-            let reply = self.read_burst(record.moved()?, gate.reqno(), &mut burst)?;
-            // Whoever comes on top is to find the data in place and accounted for, or neither.
-            let _signals = (!burst.is_empty()).then(SignalsBlocked::new);
+            self.read_burst(solo.receive.moved()?, gate.reqno(), &mut burst)?;
             let mut state = RECEIVING;
-            if !burst.is_empty() {
-                if !self.place_data(&burst, gate) {
+            if !(burst.data.is_empty() && matches!(burst.last, Some(Last::Answer(_)))) {
+                // Whoever comes on top is to find it dealt with and accounted for, or neither.
+                signals.get_or_insert_with(SignalsBlocked::new);
+                if self.check_process().is_err()
+                    || !solo.pass(gate.to(RECEIVING), gate.to(PLACING))
+                    || !self.place_data(&burst.data, gate)
+                {
                     return None;
                 }
                 state = PLACING;
             }
-            let Some(reply) = reply else {
-                solo.consumed.store(count, Ordering::Release);
-                if solo.pass(gate.to(state), gate.to(WAITING)) {
-                    continue;
+            let finished = match burst.last.take() {
+                Some(Last::Answer(reply)) => {
+                    solo.called.store(false, Ordering::Release);
+                    if !solo.pass(gate.to(state), gate.nobodys(IDLE)) {
+                        if self.is_entered() {
+                            return None;
+                        }
+                        self.unbar();
+                    }
+                    return Some(reply);
                 }
-                return None;
+                Some(Last::Copyin(copyin)) => {
+                    awaited = Awaited::Next;
+                    self.answer_alone(&copyin, gate)?
+                }
+                None => true,
             };
-            solo.called.store(false, Ordering::Release);
-            if !solo.pass(gate.to(state), gate.nobodys(IDLE)) {
-                if self.is_entered() {
-                    return None;
-                }
-                self.unbar();
+            // SAFETY: the record is this thread's in PLACING.
+            unsafe { solo.receive.prepare(solo.buffer.start(), BUFFER) };
+            if !(finished && solo.pass(gate.to(PLACING), gate.to(WAITING))) {
+                return None;
             }
-            return Some(reply);
         }
         None
     }
 
     /// Waits until there is something and receives it; whether the gate is still this thread's.
-    fn receive_alone(&self, record: &Record, gate: Gate, deadline: Option<Instant>) -> bool {
+    fn receive_alone(
+        &self,
+        gate: Gate,
+        awaited: Awaited,
+        signals: Option<&SignalsBlocked>,
+        deadline: Option<Instant>,
+    ) -> bool {
         let look = |patience| {
             self.solo.patience.set(patience);
             // A handler that opens the books after this calls the wait off.
             if self.solo.gate() != gate.to(WAITING) {
                 return Err(());
             }
-            let ready = self.solo.patience.wait(&self.stream).map_err(drop)?;
+            let ready = self.solo.patience.wait(&self.stream, signals).map_err(drop)?;
             // In the child of a handler that forked, the stream is the parent's.
             self.check_process().map_err(drop)?;
             Ok(ready)
         };
-        let ready = match self.stay_awake(Awaited::Answer, || look(Duration::ZERO)) {
-            Ok(false) => self.sleep_alone(look, deadline),
+        let ready = match self.stay_awake(awaited, || look(Duration::ZERO)) {
+            Ok(false) => self.sleep_alone(look, awaited, deadline),
             awake => awake,
         };
         ready == Ok(true)
             && self.solo.pass(gate.to(WAITING), gate.to(RECEIVING))
             // SAFETY: the buffer goes with the gate; the call fails once that is lost.
-            && unsafe { record.receive(&self.stream) }.is_ok_and(|received| received)
+            && unsafe { self.solo.receive.receive(&self.stream) }.is_ok_and(|received| received)
     }
 
     /// Sleeps until `look`, which waits for a time, finds something; `false` when the call is to go on
@@ -359,6 +386,7 @@ impl Session {
     fn sleep_alone(
         &self,
         look: impl Fn(Duration) -> Result<bool, ()>,
+        awaited: Awaited,
         deadline: Option<Instant>,
     ) -> Result<bool, ()> {
         let asleep = Instant::now();
@@ -370,20 +398,20 @@ impl Session {
                 return Ok(false);
             }
             if look(left)? {
-                self.spin.learn(Awaited::Answer, Waited::Asleep(asleep.elapsed()));
+                self.spin.learn(awaited, Waited::Asleep(asleep.elapsed()));
                 return Ok(true);
             }
         }
     }
 
-    /// Takes `len` received bytes for what they are, if nothing is among them but data, which is
-    /// noted in `burst`, and, at the end, the call's answer, if that has come. Changes nothing else,
-    /// and draws no conclusions from what is no good.
-    fn read_burst(&self, len: usize, reqno: u64, burst: &mut Burst) -> Option<Option<Reply>> {
+    /// Takes `len` received bytes for what they are, if they are whole frames of data and no more
+    /// than one other, at the end. Changes nothing, and draws no conclusions from what is no good.
+    fn read_burst(&self, len: usize, reqno: u64, burst: &mut Burst) -> Option<()> {
         let mut inbound = Inbound::resumed(self.settings.frame_cap);
-        let (mut at, mut answer) = (0, None);
-        burst.clear();
-        while at < len && answer.is_none() && burst.len() < LANDINGS_MAX {
+        let mut at = 0;
+        burst.data.clear();
+        burst.last = None;
+        while at < len && burst.last.is_none() && burst.data.len() < LANDINGS_MAX {
             let mut head = [0; HEAD_MAX];
             let head = &mut head[..HEAD_MAX.min(len - at)];
             self.solo.buffer.read(at, head);
@@ -393,25 +421,24 @@ impl Session {
                 Event::Response { reqno: answered, reply: reply @ Reply::Syscall { .. } }
                     if answered == reqno =>
                 {
-                    answer = Some(reply);
+                    burst.last = Some(Last::Answer(reply));
+                }
+                Event::Copyin { reqno, address, len, string } => {
+                    burst.last = Some(Last::Copyin(Copyin { reqno, address, len, string }));
                 }
                 Event::Copyout { address, len: size } if size <= len - at => {
-                    burst.push(Data { address, len: size, at });
+                    burst.data.push(Data { address, len: size, at });
                     inbound.handle_payload(size);
                     at += size;
                 }
                 _ => return None,
             }
         }
-        (at == len && len > 0).then_some(answer)
+        (at == len && len > 0).then_some(())
     }
 
-    /// Copies data to the memory that the call lends, and leaves the gate at PLACING. Whether all of
-    /// it could be copied, and the gate was still this thread's; signals must be held back.
+    /// Copies data to the memory that the call lends, in PLACING; whether all of it could be copied.
     fn place_data(&self, data: &[Data], gate: Gate) -> bool {
-        if self.check_process().is_err() || !self.solo.pass(gate.to(RECEIVING), gate.to(PLACING)) {
-            return false;
-        }
         // SAFETY: nobody passes the gate, or comes on top.
         let lends = unsafe { &(*self.solo.place.get()).lends };
         let mut landings = SmallVec::<[Landing; LANDINGS_MAX]>::new();
@@ -422,6 +449,25 @@ impl Session {
             }
         }
         memory::land(self.solo.buffer, self.window.as_ref(), &landings) == landings.len()
+    }
+
+    /// Answers a copyin, in PLACING; whether all of it is on its way. `None` where the books are to
+    /// say what is wrong with it.
+    fn answer_alone(&self, copyin: &Copyin, gate: Gate) -> Option<bool> {
+        // SAFETY: nobody passes the gate, or comes on top.
+        let place = unsafe { &mut *self.solo.place.get() };
+        let &Copyin { reqno, address, len, string } = copyin;
+        let body = if string {
+            Body::Owned(place.lends.string_span(address, len)?.read_string().ok()?)
+        } else {
+            Body::Lent { owner: gate.reqno(), span: place.lends.span(address, len, Dir::In)? }
+        };
+        let mut answer = Outgoing::answer(body::copyin_response(reqno, body.len()), body);
+        if !answer.send(&self.stream)? {
+            place.unfinished = Some(answer);
+            return Some(false);
+        }
+        Some(true)
     }
 
     /// Whether whoever has opened the books has entered the call. If not, it waits for `unbar`. In
@@ -492,9 +538,12 @@ impl Session {
         if sent < place.frame.as_bytes().len() {
             tx.push_front(Outgoing::partly_sent(reqno, place.frame, sent));
         }
-        let pending = solo.pending();
+        if let Some(answer) = place.unfinished.take() {
+            tx.push_front(answer);
+        }
+        let pending = solo.receive.moved().unwrap_or(0);
         solo.send.spoil();
-        solo.receive.iter().for_each(Record::spoil);
+        solo.receive.spoil();
         solo.patience.call_off();
         solo.entered.store(true, Ordering::Release);
         self.note_queued(&tx);

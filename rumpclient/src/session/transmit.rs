@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::Session;
 use crate::memory::Span;
 use crate::proto::body::SmallFrame;
-use crate::sys::{self, Interest, Io, IoVec, SignalsBlocked};
+use crate::sys::{self, Fd, Interest, Io, IoVec, SignalsBlocked};
 use crate::table::Dir;
 
 /// Frames on their way out.
@@ -46,7 +46,7 @@ pub(super) enum Body {
 }
 
 impl Body {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::None => 0,
             Self::Lent { span, .. } => span.len(),
@@ -79,6 +79,20 @@ impl Outgoing {
 
     fn len(&self) -> usize {
         self.frame.as_bytes().len() + self.body.len()
+    }
+
+    /// Sends it ahead of everything else; whether the host has taken all of it, or `None` if nothing.
+    /// For a caller that nobody else sends beside, nor ends the lending of the body.
+    pub(super) fn send(&mut self, stream: &Fd) -> Option<bool> {
+        let mut vectors = Vectors::new();
+        self.gather(&mut vectors);
+        match sys::send(stream, &mut vectors) {
+            Ok(Io::Moved(moved)) => {
+                self.sent += moved;
+                Some(self.sent == self.len())
+            }
+            _ => None,
+        }
     }
 
     /// Adds what is left to send. The memory of a lent body must be pinned.

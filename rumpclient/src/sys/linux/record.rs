@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicIsize, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::socket::outcome;
-use super::{Fd, Io, IoVec, syscall};
+use super::{Fd, Io, IoVec, SignalsBlocked, syscall};
 
 /// One call, to be made until it moves something.
 pub(crate) struct Record {
@@ -131,12 +131,14 @@ impl Patience {
         self.set(Duration::ZERO);
     }
 
-    /// Waits until there is something to read, if only the end. May return early, without it.
-    pub(crate) fn wait(&self, socket: &Fd) -> io::Result<bool> {
+    /// Waits until there is something to read, if only the end. May return early, without it. Signals
+    /// that `signals` holds back are let in meanwhile.
+    pub(crate) fn wait(&self, socket: &Fd, signals: Option<&SignalsBlocked>) -> io::Result<bool> {
         let mut wanted = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let (list, time, mask) =
-            (&raw mut wanted, std::ptr::from_ref(self), std::ptr::null::<u64>());
-        // SAFETY: the list is live, and so is the time, which the kernel counts down.
+        let mask =
+            signals.map_or(std::ptr::null(), |signals| std::ptr::from_ref(signals.callers()));
+        let (list, time) = (&raw mut wanted, std::ptr::from_ref(self));
+        // SAFETY: the list and the mask are live, and so is the time, which the kernel counts down.
         match unsafe { syscall!(SYS_ppoll, list, 1_usize, time, mask, size_of::<u64>()) } {
             Ok(ready) => Ok(ready > 0),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
@@ -190,9 +192,9 @@ mod tests {
         let patience = Patience::default();
         patience.set(Duration::from_secs(3600));
         patience.call_off();
-        assert!(!patience.wait(&here).unwrap());
+        assert!(!patience.wait(&here, None).unwrap());
         patience.set(Duration::from_secs(3600));
         drop(there);
-        assert!(patience.wait(&here).unwrap());
+        assert!(patience.wait(&here, None).unwrap());
     }
 }

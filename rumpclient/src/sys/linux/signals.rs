@@ -50,6 +50,11 @@ impl SignalsBlocked {
         Self { caller: set_mask(libc::SIG_BLOCK, BLOCKED), not_send: PhantomData }
     }
 
+    /// The mask that the caller had.
+    pub(super) fn callers(&self) -> &u64 {
+        &self.caller
+    }
+
     /// Runs `f` with the caller's own mask: pending signals are delivered. No lock may be held.
     pub(crate) fn unblocked<R>(&mut self, f: impl FnOnce() -> R) -> R {
         set_mask(libc::SIG_SETMASK, self.caller);
