@@ -143,7 +143,8 @@ impl fmt::Debug for AsyncClient {
 }
 
 /// The calls that programs make most. Buffers are anything that owns bytes, such as `Vec<u8>`: all
-/// of its length is used.
+/// of its length is used. For others, such as `kevent(2)`, whose struct differs between releases, see
+/// [`call`](Self::call).
 ///
 /// # Errors
 /// Those of the methods of [`Client`] that they name.
@@ -267,25 +268,6 @@ impl AsyncClient {
         timeout: c_int,
     ) -> Call<Vec<netbsd::pollfd>, c_int> {
         self.call(fds, move |calls, fds| calls.rump_sys_poll(fds, timeout))
-    }
-
-    /// Makes changes to a kernel event queue and waits for events, as many as `events` has room for:
-    /// `kevent(2)`, [`Client::rump_sys_kevent`]. How many there are.
-    pub fn kevent(
-        &self,
-        kq: c_int,
-        changes: Vec<netbsd::kevent>,
-        events: Vec<netbsd::kevent>,
-        timeout: Option<netbsd::timespec>,
-    ) -> impl Future<Output = (Result<c_int, Errno>, Vec<netbsd::kevent>)> + Send + use<> {
-        let waited = self.call((changes, events, timeout), move |calls, lent| {
-            let (changes, events, timeout) = lent;
-            calls.rump_sys_kevent(kq, changes, events, timeout.as_ref())
-        });
-        async {
-            let (count, (_, events, _)) = waited.await;
-            (count, events)
-        }
     }
 
     /// Sleeps in the kernel: `nanosleep(2)`, [`Client::rump_sys_nanosleep`].

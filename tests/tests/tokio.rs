@@ -16,7 +16,7 @@ use rumpclient::netbsd::{
 use rumpclient::tokio::AsyncClient;
 use rumpclient::{Client, Errno, RetryPolicy};
 use rumpclient_tests::fixture::{contents, create, pattern};
-use rumpclient_tests::harness::{Kernel, PATIENCE, is_at_least};
+use rumpclient_tests::harness::{Kernel, PATIENCE};
 use rumpclient_tests::{on_every_kernel, on_every_mortal_kernel};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinSet, spawn, spawn_blocking, yield_now};
@@ -318,13 +318,6 @@ on_every_kernel! {
             assert_eq!(client.sendto(sender, "hello", 0, Some(to)).await, (Ok(5), "hello"));
             let (received, buffer) = receiving.await.unwrap();
             assert_eq!((received.unwrap().0, &buffer[..5]), (5, &b"hello"[..]));
-
-            if is_at_least(&blocking.banner().unwrap(), &[10]) {
-                let queue = blocking.rump_sys_kqueue().unwrap();
-                let at_once = timespec { tv_sec: 0, tv_nsec: 0 };
-                let waited = client.kevent(queue, vec![], vec![Default::default()], Some(at_once));
-                assert_eq!(waited.await.0, Ok(0));
-            }
         });
     }
 }
