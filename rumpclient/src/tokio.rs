@@ -143,8 +143,8 @@ impl fmt::Debug for AsyncClient {
 }
 
 /// The calls that programs make most. Buffers are anything that owns bytes, such as `Vec<u8>`: all
-/// of its length is used. For others, such as `kevent(2)`, whose struct differs between releases, see
-/// [`call`](Self::call).
+/// of its length is used. Any other call, also one that not every table has in the same form, such as
+/// `kevent(2)`, is made by [`call`](Self::call).
 ///
 /// # Errors
 /// Those of the methods of [`Client`] that they name.
@@ -268,14 +268,5 @@ impl AsyncClient {
         timeout: c_int,
     ) -> Call<Vec<netbsd::pollfd>, c_int> {
         self.call(fds, move |calls, fds| calls.rump_sys_poll(fds, timeout))
-    }
-
-    /// Sleeps in the kernel: `nanosleep(2)`, [`Client::rump_sys_nanosleep`].
-    pub fn nanosleep(
-        &self,
-        time: netbsd::timespec,
-    ) -> impl Future<Output = Result<(), Errno>> + Send + use<> {
-        let slept = self.call(time, |calls, time| calls.rump_sys_nanosleep(time, None));
-        async { slept.await.0 }
     }
 }

@@ -51,6 +51,7 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<ExitCode, Failure> {
             master.as_os_str(),
         ])?;
         copy.cargo(["check", "--package", "rumpclient", "--package", "rumpclient-sys"])?;
+        copy.cargo(["check", "--package", "rumpclient", "--all-features"])?;
         if options.test && is_tested(&master)? {
             // What the others test does not depend on the table, or is about the workspace's.
             copy.cargo(["test", "--package", "rumpclient-tests"])?;
