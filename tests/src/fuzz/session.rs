@@ -89,13 +89,17 @@ fn meet(url: &str, traits: Traits, calls: &[Call], grounds: &mut Grounds) {
         Err(error) => return check_text(&error.to_string()),
     };
     std::thread::scope(|scope| {
-        if traits.two_threads {
+        let second = traits.two_threads.then(|| {
             scope.spawn(|| {
                 calls.iter().filter(|call| call.is_safe()).for_each(|call| call.make_safe(&client))
-            });
-        }
+            })
+        });
         for call in calls {
             call.make(&client, grounds, traits.policy);
+        }
+        // The scope waits for the closure only, a leak checker for the thread.
+        if let Some(Err(panic)) = second.map(|second| second.join()) {
+            std::panic::resume_unwind(panic);
         }
     });
     if let Some(error) = client.link_error() {
