@@ -751,8 +751,9 @@ impl State {
     fn stage(&self) -> Stage {
         match (self.established, &self.banner) {
             (true, _) => Stage::Calls,
-            (false, Some(_)) => Stage::Handshake,
-            (false, None) => Stage::Banner,
+            // Before exec there has been one.
+            (false, None) if !self.resumed => Stage::Banner,
+            (false, _) => Stage::Handshake,
         }
     }
 

@@ -106,6 +106,43 @@ loop(char **args)
 	check_process(me);
 }
 
+/* Resident memory, bytes. */
+static long
+memory(void)
+{
+	long pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "r");
+
+	CHECK(statm != NULL && fscanf(statm, "%*d %ld", &pages) == 1);
+	fclose(statm);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+/* What is kept for processes that wait for a child is given up with them. */
+static void
+cancel_loop(char **args)
+{
+	int count = atoi(args[0]), descriptors, i;
+	struct rumpclient_fork *cookie;
+	long settled = 0;
+	pid_t me;
+
+	CHECK_EQ(rumpclient_init(), 0);
+	me = rump_sys_getpid();
+	descriptors = open_descriptors();
+	for (i = 0; i < count; i++) {
+		/* After one round of all the places that there are for cookies. */
+		if (i == count / 5)
+			settled = memory();
+		cookie = rumpclient_prefork();
+		CHECK(cookie != NULL);
+		rumpclient_fork_cancel(cookie);
+	}
+	CHECK(memory() - settled < 1 << 20);
+	CHECK_EQ(open_descriptors(), descriptors);
+	check_process(me);
+}
+
 static void
 after_plain_fork(char **args)
 {
@@ -569,6 +606,7 @@ main(int argc, char **argv)
 	static const struct scenario scenarios[] = {
 		{ "tree", tree },
 		{ "loop", loop },
+		{ "cancel-loop", cancel_loop },
 		{ "after-plain-fork", after_plain_fork },
 		{ "cookies", cookies },
 		{ "vfork-shares-memory", vfork_shares_memory },

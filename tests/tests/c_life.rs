@@ -35,6 +35,10 @@ on_every_kernel! {
         scenario(kernel, &["loop", "100", "vfork"]);
     }
 
+    fn ten_thousand_cancelled_forks_leave_no_memory(kernel) {
+        scenario(kernel, &["cancel-loop", "10000"]);
+    }
+
     fn a_child_of_a_plain_fork_makes_its_own_connection(kernel) {
         scenario(kernel, &["after-plain-fork"]);
     }

@@ -4,6 +4,8 @@
 
 use std::env;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,11 +89,24 @@ pub(super) trait Backend: Sync {
 
 /// Connects in one of the ways; or why not.
 pub(super) fn connect(way: Way, settings: &Settings) -> Result<Box<dyn Backend>, String> {
+    if settings.resumed {
+        leave_connection();
+    }
     match way {
         Way::Methods => Ok(Box::new(Methods(Numbers::connect(settings)?))),
         Way::Numbers => Ok(Box::new(Numbers::connect(settings)?)),
         Way::C => Ok(Box::new(Library::connect(settings)?)),
     }
+}
+
+/// Connects as the program before exec would have, and leaves that in the environment as NetBSD's
+/// library does: without a mark.
+fn leave_connection() {
+    let server = env::var("RUMP_SERVER").expect("the test names the server");
+    let path = server.strip_prefix("unix://").expect("it is a local socket");
+    let stream = UnixStream::connect(path).expect("the server listens");
+    // SAFETY: the program has no other thread yet.
+    unsafe { env::set_var("RUMPCLIENT__EXECFD", format!("{},-1", stream.into_raw_fd())) };
 }
 
 fn outcome<T: TryInto<isize>>(result: Result<T, Errno>) -> Outcome {

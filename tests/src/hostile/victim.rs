@@ -9,6 +9,7 @@
 //! | `strict` | calls lend only what is known |
 //! | `frame-cap=N` | frames have at most `N` bytes |
 //! | `peer-uid=own`, `peer-uid=other` | the server must be run by this user, or by another |
+//! | `resumed` | the connection is one that the program before exec has left |
 //! | `large=N` | there is a secret of `N` bytes without a NUL |
 //! | `raise=ignore`, `raise=count` | what to do with signals from the server |
 //! | `retry=once`, `retry=N` | a lost server is looked for once, or for `N` seconds |
@@ -62,6 +63,7 @@ pub(super) struct Settings {
     pub(super) peer_uid: Option<u32>,
     pub(super) raise: Raise,
     pub(super) retry: Option<Retry>,
+    pub(super) resumed: bool,
     large: usize,
 }
 
@@ -83,6 +85,7 @@ impl Settings {
             ("frame-cap", _) => self.frame_cap = Some(number() as usize),
             ("peer-uid", "own") => self.peer_uid = Some(host::user()),
             ("peer-uid", "other") => self.peer_uid = Some(host::user() + 1),
+            ("resumed", _) => self.resumed = true,
             ("large", _) => self.large = number() as usize,
             ("raise", "ignore") => self.raise = Raise::Ignore,
             ("raise", "count") => self.raise = Raise::Count,

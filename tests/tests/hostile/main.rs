@@ -19,6 +19,7 @@ mod memcheck;
 mod order;
 mod raise;
 mod reconnects;
+mod resumed;
 mod silence;
 mod types;
 mod users;
