@@ -56,6 +56,7 @@ mod process;
 pub mod proto;
 mod repeat;
 mod session;
+mod sync;
 mod sys;
 pub mod table;
 #[cfg(feature = "tokio")]

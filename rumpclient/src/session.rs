@@ -25,6 +25,8 @@
 
 mod batch;
 mod freeze;
+#[cfg(all(test, rumpclient_model))]
+mod model;
 mod receive;
 mod seat;
 mod solo;
@@ -35,8 +37,7 @@ mod vacate;
 
 use std::collections::VecDeque;
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Stage};
@@ -49,6 +50,8 @@ use crate::proto::body::{self, PreforkKey, SmallFrame};
 use crate::proto::header::{HandshakeKind, Kind, ServerError};
 use crate::proto::inbound::Reply;
 use crate::proto::requests::Requests;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::sys::{self, Fd, Interest, SignalWatch, SignalsBlocked, Thread, Window};
 
 pub(crate) use freeze::Frozen;
@@ -497,7 +500,7 @@ impl Session {
                     self.leave(state, reqno);
                     return Err(Failure::Lost { sent: !self.is_unsent(reqno) });
                 }
-                if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                if deadline.is_some_and(|deadline| deadline <= sys::now()) {
                     self.give_up(state, reqno);
                     return Err(Failure::TimedOut);
                 }
@@ -505,7 +508,7 @@ impl Session {
             state = match receiver {
                 Some(_) => {
                     let seat = call.take_seat();
-                    let patience = state.unaware.map(|_| Instant::now() + PATIENCE);
+                    let patience = state.unaware.map(|_| sys::now() + PATIENCE);
                     let until = [patience, deadline].into_iter().flatten().min();
                     drop(state);
                     // Signals are let in, and stay so if the answer has come.
@@ -543,7 +546,7 @@ impl Session {
     fn look_after_receiver(&self, state: &mut State) {
         let interest = Interest { read: true, write: false };
         if state.unaware.is_some()
-            && sys::poll_stream(&self.stream, interest, None, Some(Instant::now()))
+            && sys::poll_stream(&self.stream, interest, None, Some(sys::now()))
                 .is_ok_and(|ready| ready.read)
         {
             (state.receiver, state.unaware) = (None, None);
@@ -588,14 +591,14 @@ impl Session {
         let failed = |source| Error::Io { stage: Stage::Calls, source };
         self.watch.watch(signals).map_err(failed)?;
         let interest = Interest { read: true, write: self.tx_pending() };
-        let asleep = Instant::now();
+        let asleep = sys::now();
         let ready = sys::poll_stream(&self.stream, interest, Some(&self.watch), deadline)
             .map_err(failed)?;
         if ready.write {
             self.submit([]);
         }
         if ready.read {
-            self.spin.learn(turns.awaited, Waited::Asleep(asleep.elapsed()));
+            self.spin.learn(turns.awaited, Waited::Asleep(sys::now() - asleep));
             self.handle_readable(turns)?;
         }
         Ok(ready.signal)
@@ -611,13 +614,13 @@ impl Session {
         let Some(limit) = self.spin.limit(awaited, || sys::leaves_room(&self.stream)) else {
             return Ok(false);
         };
-        let began = Instant::now();
+        let began = sys::now();
         loop {
             if attempt()? {
                 self.spin.learn(awaited, Waited::Awake);
                 return Ok(true);
             }
-            if began.elapsed() >= limit {
+            if sys::now() - began >= limit {
                 self.spin.learn(awaited, Waited::InVain);
                 return Ok(false);
             }

@@ -12,6 +12,7 @@ mod fuzz;
 mod instructions;
 mod list;
 mod masters;
+mod model;
 mod output;
 mod server;
 mod stress;
@@ -34,6 +35,7 @@ Commands:
   dist --prefix DIR [--destdir DIR]    build the C library and install it
   fuzz [TARGET] [--seconds N]          run the fuzzers, each for a while
   stress [--minutes N] [--seed N] …    load kernels with all that a client can do
+  model [--orders N] [FILTER]          try the orders in which threads may meet
   check-masters [--test] [FILE ...]    compile, and test, a copy made from other tables
 ";
 
@@ -64,6 +66,7 @@ fn run(command: &str, args: lexopt::Parser) -> Result<ExitCode, Failure> {
         "dist" => dist::run(args),
         "demo" => demo::run(args),
         "fuzz" => fuzz::run(args),
+        "model" => model::run(args),
         "stress" => stress::run(args),
         "check-masters" => masters::run(args),
         other => Err(format!("no command `{other}`; `cargo xtask --help` lists them").into()),

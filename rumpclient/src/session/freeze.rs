@@ -1,6 +1,5 @@
 //! Holding the stream still between two frames, so that another program image can go on with it.
 
-use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Session;
@@ -10,6 +9,7 @@ use super::transmit::{Outgoing, Tx};
 use crate::error::{Error, Stage};
 use crate::proto::body;
 use crate::proto::header::Kind;
+use crate::sync::{MutexGuard, PoisonError};
 use crate::sys::{self, Fd, Interest, SignalWatch, SignalsBlocked, Thread};
 use crate::table::entry;
 
@@ -73,7 +73,7 @@ impl Session {
                     Some(_) => {}
                 }
                 until = settling.as_ref().map(|settling| settling.until);
-            } else if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            } else if deadline.is_some_and(|deadline| deadline <= sys::now()) {
                 let limit = self.settings.handshake_timeout.unwrap_or_default();
                 return Err(Error::TimedOut { stage: Stage::Calls, limit });
             }
@@ -94,7 +94,7 @@ impl Session {
     }
 
     fn begin_to_settle(&self, tx: &mut Tx) -> Settling {
-        let began = Instant::now();
+        let began = sys::now();
         let probe = self.lock_state().abandoned_request(Kind::Syscall);
         let frame = body::syscall(probe, entry::GETPID.number, &[]);
         self.send_all(tx, frame.map(|frame| Outgoing::request(probe, frame)));
@@ -102,7 +102,7 @@ impl Session {
     }
 
     fn note_arrival(&self, settling: &mut Settling) {
-        let took = settling.began.elapsed();
+        let took = sys::now() - settling.began;
         if settling.silence.is_none()
             && self.lock_state().requests.get_mut(settling.probe).is_none()
         {
@@ -116,7 +116,7 @@ impl Session {
     fn has_settled(&self, settling: &Settling) -> bool {
         let answered = settling.silence.is_some();
         let over = || self.lock_state().running().next().is_none();
-        settling.until <= Instant::now() || answered && over()
+        settling.until <= sys::now() || answered && over()
     }
 }
 

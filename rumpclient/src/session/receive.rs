@@ -1,8 +1,7 @@
 //! What comes in: the receiver's work.
 
 use std::io;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -17,6 +16,8 @@ use crate::proto::ProtocolError;
 use crate::proto::banner::Banner;
 use crate::proto::body;
 use crate::proto::inbound::{Event, Inbound, Reply};
+use crate::sync::atomic::Ordering;
+use crate::sync::{MutexGuard, PoisonError};
 use crate::sys::{self, Io, Window};
 use crate::table::Dir;
 

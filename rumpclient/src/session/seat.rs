@@ -4,11 +4,11 @@
 //! of it may make a call and, receiving for all, find the very answer that the caller below is about
 //! to take. So a seat has no lock, only words that are written once and then announced.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicIsize, Ordering};
 use std::time::Instant;
 
 use crate::marshal::Register;
 use crate::proto::inbound::Reply;
+use crate::sync::atomic::{AtomicBool, AtomicI32, AtomicIsize, Ordering};
 use crate::sys::Parker;
 
 /// A caller's place while its call runs.

@@ -28,8 +28,6 @@
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
@@ -44,6 +42,8 @@ use crate::proto::body::{self, SmallFrame};
 use crate::proto::header::Kind;
 use crate::proto::inbound::{Event, HEAD_MAX, Inbound, Reply};
 use crate::proto::requests;
+use crate::sync::PoisonError;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sys::{self, Patience, Record, SignalsBlocked, Thread, View};
 use crate::table::Dir;
 
@@ -308,7 +308,7 @@ impl Session {
                 // What comes without a pause does not make the thread wait.
                 signals = None;
             }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now())
+            if deadline.is_some_and(|deadline| deadline <= sys::now())
                 || !self.receive_alone(gate, awaited, signals.as_ref(), deadline)
             {
                 return None;
@@ -389,16 +389,16 @@ impl Session {
         awaited: Awaited,
         deadline: Option<Instant>,
     ) -> Result<bool, ()> {
-        let asleep = Instant::now();
+        let asleep = sys::now();
         let end = asleep + ALONE_MAX;
         let until = deadline.map_or(end, |deadline| deadline.min(end));
         loop {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(sys::now());
             if left.is_zero() {
                 return Ok(false);
             }
             if look(left)? {
-                self.spin.learn(awaited, Waited::Asleep(asleep.elapsed()));
+                self.spin.learn(awaited, Waited::Asleep(sys::now() - asleep));
                 return Ok(true);
             }
         }

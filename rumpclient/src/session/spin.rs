@@ -6,8 +6,9 @@
 //! those that have been short of late. A wait that outlasts the budget costs the right to stay awake
 //! for a number of short waits that doubles each time.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
+
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 /// What a thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

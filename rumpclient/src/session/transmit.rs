@@ -1,8 +1,6 @@
 //! What goes out: requests and answers, queued in order, sent without waiting.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use smallvec::SmallVec;
@@ -10,6 +8,8 @@ use smallvec::SmallVec;
 use super::Session;
 use crate::memory::Span;
 use crate::proto::body::SmallFrame;
+use crate::sync::PoisonError;
+use crate::sync::atomic::Ordering;
 use crate::sys::{self, Fd, Interest, Io, IoVec, SignalsBlocked};
 use crate::table::Dir;
 
@@ -211,7 +211,7 @@ impl Session {
             let ready =
                 signals.unblocked(|| sys::poll_stream(&self.stream, interest, None, deadline));
             if !ready.is_ok_and(|ready| ready.write) {
-                if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                if deadline.is_some_and(|deadline| deadline <= sys::now()) {
                     return;
                 }
                 continue;

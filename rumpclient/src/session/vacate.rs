@@ -1,13 +1,13 @@
 //! Leaving a descriptor's number to the program.
 
 use std::os::fd::RawFd;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Session;
 use crate::error::{Error, Stage};
 use crate::lend::Lends;
 use crate::netbsd::Errno;
+use crate::sync::PoisonError;
 use crate::sys::{self, SignalsBlocked, Thread};
 use crate::table::entry;
 
@@ -45,7 +45,7 @@ impl Session {
     /// The receiver may have been about to poll by the old number, and may do so only as long as
     /// that is open. Whoever receives the answer to a call made now has come out of that poll.
     fn see_receiver_come_round(&self) {
-        let deadline = Some(Instant::now() + SETTLED_WITHIN);
+        let deadline = Some(sys::now() + SETTLED_WITHIN);
         // Without a kernel that answers there is nothing more to be done.
         let _ = self.syscall(entry::GETPID.number, &[], Lends::default(), deadline);
     }

@@ -46,13 +46,16 @@ pub(crate) use host::{
 // Patience           a wait for a stream that can be called off as it begins
 // leaves_room        whether the server can run while this thread does
 // yield_cpu          lets others run first
+// now                the time
 pub(crate) use host::{
-    Bell, Interest, Parker, Patience, Record, leaves_room, poll_stream, yield_cpu,
+    Bell, Interest, Parker, Patience, Record, leaves_room, now, poll_stream, yield_cpu,
 };
 
 // SignalsBlocked     holds signals back from this thread while it lives
 // SignalWatch        a descriptor that is readable while a signal that the caller takes is pending
 // raise_process      sends this process a signal
+#[cfg(all(test, rumpclient_model))]
+pub(crate) use host::send_signal;
 pub(crate) use host::{SignalWatch, SignalsBlocked, raise_process};
 
 // page_size          bytes of a page

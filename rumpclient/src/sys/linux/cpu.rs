@@ -1,7 +1,7 @@
 //! Who can run while this thread does.
 
 use rustix::process::{Pid, RawPid};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_yield};
+use rustix::thread::{CpuSet, sched_getaffinity};
 
 use super::{Fd, peer_credentials};
 
@@ -17,9 +17,4 @@ pub(crate) fn leaves_room(stream: &Fd) -> bool {
     theirs.is_some_and(|theirs| {
         (0..CpuSet::MAX_CPU).any(|cpu| theirs.is_set(cpu) && !ours.is_set(cpu))
     })
-}
-
-/// Lets others run first who want this CPU.
-pub(crate) fn yield_cpu() {
-    sched_yield();
 }

@@ -17,10 +17,12 @@ mod record;
 mod signals;
 mod socket;
 mod spawn;
+#[cfg_attr(rumpclient_model, path = "wait/model.rs")]
+mod wait;
 mod window;
 
 pub(crate) use bell::Bell;
-pub(crate) use cpu::{leaves_room, yield_cpu};
+pub(crate) use cpu::leaves_room;
 pub(crate) use fd::{Fd, close_range};
 pub(crate) use folder::PrivateFolder;
 pub(crate) use lineage::lineage;
@@ -41,6 +43,9 @@ pub(crate) use socket::{
     send, shutdown,
 };
 pub(crate) use spawn::{Spawned, is_executable, open_null, pipe, socket_pair, spawn};
+#[cfg(all(test, rumpclient_model))]
+pub(crate) use wait::send_signal;
+pub(crate) use wait::{now, yield_cpu};
 pub(crate) use window::{View, Window};
 
 use raw::syscall;

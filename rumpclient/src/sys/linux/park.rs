@@ -1,10 +1,11 @@
 //! Sleeping until another thread says so.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use rustix::event::Timespec;
-use rustix::thread::futex;
+
+use super::wait;
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// Longer than any wait. One without any limit would start over after a handler installed with
 /// SA_RESTART, instead of returning.
@@ -30,8 +31,7 @@ impl Parker {
     /// Makes the current or next [`park`](Self::park) return. Whether a thread was asleep in it
     /// just now: one that is running a signal handler instead was not.
     pub(crate) fn wake(&self) -> bool {
-        self.state.swap(WOKEN, Ordering::AcqRel) == ASLEEP
-            && futex::wake(&self.state, futex::Flags::PRIVATE, 1).is_ok_and(|woken| woken > 0)
+        self.state.swap(WOKEN, Ordering::AcqRel) == ASLEEP && wait::wake(&self.state)
     }
 
     /// Sleeps until woken, until `deadline`, or until a signal handler has run, which may have
@@ -43,7 +43,6 @@ impl Parker {
             return;
         }
         let timeout = deadline.map_or(ENDLESS, super::poll::until);
-        // Whatever made it return, the caller looks at what it waits for.
-        let _ = futex::wait(&self.state, futex::Flags::PRIVATE, ASLEEP, Some(&timeout));
+        wait::sleep(&self.state, ASLEEP, &timeout);
     }
 }

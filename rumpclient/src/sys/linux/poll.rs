@@ -4,10 +4,10 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
-use super::{Fd, SignalWatch};
+use super::{Fd, SignalWatch, wait};
 
 /// What the waiting thread wants to do with the stream.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Ready {
 
 /// The time left until `deadline`, rounded up so that a wait does not end just before it.
 pub(super) fn until(deadline: Instant) -> Timespec {
-    let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_nanos(1);
+    let left = deadline.saturating_duration_since(wait::now()) + Duration::from_nanos(1);
     Timespec {
         tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: left.subsec_nanos().into(),
@@ -51,17 +51,10 @@ pub(crate) fn poll_stream(
     events.set(PollFlags::OUT, interest.write);
     let stream = PollFd::from_borrowed_fd(stream.as_fd(), events);
     let timeout = deadline.map(until);
-    let (stream, signal) = match signals {
-        Some(watch) => {
-            let mut fds = [stream, PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN)];
-            interruptible(poll(&mut fds, timeout.as_ref()))?;
-            (fds[0].revents(), !fds[1].revents().is_empty())
-        }
-        None => {
-            let mut fds = [stream];
-            interruptible(poll(&mut fds, timeout.as_ref()))?;
-            (fds[0].revents(), false)
-        }
+    let watch = signals.map(|watch| PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN));
+    let (stream, signal) = match wait::poll(stream, watch, timeout.as_ref()) {
+        Err(Errno::INTR) => return Ok(Ready::default()),
+        result => result?,
     };
     let ended = stream.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
     Ok(Ready {
@@ -70,11 +63,4 @@ pub(crate) fn poll_stream(
         signal,
         ended,
     })
-}
-
-fn interruptible(result: rustix::io::Result<usize>) -> io::Result<()> {
-    match result {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }

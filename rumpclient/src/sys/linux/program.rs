@@ -29,13 +29,14 @@ impl Thread {
     /// A number of 29 bits that no other thread of the process has: a cheap name.
     pub(crate) fn tag() -> u32 {
         static LAST: AtomicU32 = AtomicU32::new(0);
+        use super::wait::thread_local;
         thread_local! {
             static TAG: Cell<u32> = const { Cell::new(0) };
         }
-        match TAG.get() {
+        match TAG.with(Cell::get) {
             0 => {
                 let tag = LAST.fetch_add(1, Ordering::Relaxed) % ((1 << 29) - 1) + 1;
-                TAG.set(tag);
+                TAG.with(|cell| cell.set(tag));
                 tag
             }
             tag => tag,

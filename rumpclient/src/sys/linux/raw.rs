@@ -55,8 +55,10 @@ pub(super) unsafe fn call<const N: usize>(
     const { assert!(N <= 6) };
     let mut all = [0; 6];
     all[..N].copy_from_slice(&args);
+    super::wait::host_call();
     // SAFETY: passed on from the caller.
     let result = unsafe { enter(number, all) };
+    super::wait::host_call();
     match usize::try_from(result) {
         Ok(value) => Ok(value),
         Err(_) => Err(io::Error::from_raw_os_error(-result as i32)),

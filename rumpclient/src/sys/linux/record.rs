@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicIsize, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::socket::outcome;
-use super::{Fd, Io, IoVec, SignalsBlocked, syscall};
+use super::{Fd, Io, IoVec, SignalsBlocked, syscall, wait};
 
 /// One call, to be made until it moves something.
 pub(crate) struct Record {
@@ -135,11 +135,9 @@ impl Patience {
     /// that `signals` holds back are let in meanwhile.
     pub(crate) fn wait(&self, socket: &Fd, signals: Option<&SignalsBlocked>) -> io::Result<bool> {
         let mut wanted = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let mask =
-            signals.map_or(std::ptr::null(), |signals| std::ptr::from_ref(signals.callers()));
-        let (list, time) = (&raw mut wanted, std::ptr::from_ref(self));
-        // SAFETY: the list and the mask are live, and so is the time, which the kernel counts down.
-        match unsafe { syscall!(SYS_ppoll, list, 1_usize, time, mask, size_of::<u64>()) } {
+        let (time, mask) = (std::ptr::from_ref(self).cast(), signals.map(SignalsBlocked::callers));
+        // SAFETY: a timespec is what this is.
+        match unsafe { wait::poll_one(&mut wanted, time, mask) } {
             Ok(ready) => Ok(ready > 0),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
             Err(error) => Err(error),

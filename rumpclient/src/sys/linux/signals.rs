@@ -5,10 +5,11 @@ use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::wait::set_mask;
 use super::{Fd, syscall};
 
 /// A kernel signal set: signal `n` is bit `n - 1`.
-type Set = u64;
+pub(super) type Set = u64;
 
 const fn bit(signal: i32) -> Set {
     1 << (signal - 1)
@@ -16,7 +17,7 @@ const fn bit(signal: i32) -> Set {
 
 /// All signals but those that a fault raises in the faulting thread itself (blocking them would
 /// turn a handled fault into death) and the two that libc's threads use among themselves.
-const BLOCKED: Set = !(bit(libc::SIGSEGV)
+pub(super) const BLOCKED: Set = !(bit(libc::SIGSEGV)
     | bit(libc::SIGBUS)
     | bit(libc::SIGFPE)
     | bit(libc::SIGILL)
@@ -24,17 +25,6 @@ const BLOCKED: Set = !(bit(libc::SIGSEGV)
     | bit(32)
     | bit(33)
     | bit(34));
-
-/// Changes this thread's mask; the old one.
-fn set_mask(how: libc::c_int, set: Set) -> Set {
-    let mut old: Set = 0;
-    // SAFETY: both sets are live u64s, and the size given is theirs.
-    let result = unsafe {
-        syscall!(SYS_rt_sigprocmask, how, &raw const set, &raw mut old, size_of::<Set>())
-    };
-    debug_assert!(result.is_ok(), "rt_sigprocmask with good arguments failed: {result:?}");
-    old
-}
 
 /// While it lives, this thread takes no signals: the library's locks are only held under one of
 /// these, so that a handler which makes a rump call never finds its own thread holding a lock.

@@ -11,7 +11,7 @@ use rustix::net::sockopt::{
 };
 use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, getpeername};
 
-use super::{Fd, Interest, poll_stream, syscall};
+use super::{Fd, Interest, poll_stream, syscall, wait};
 
 /// A piece of memory in a scatter/gather list. The address may be a caller's, unchecked.
 pub(crate) type IoVec = libc::iovec;
@@ -152,4 +152,5 @@ pub(crate) fn peer_address(socket: &Fd) -> Option<SocketAddr> {
 pub(crate) fn shutdown(socket: &Fd) {
     // It fails only when the connection is gone already.
     let _ = rustix::net::shutdown(socket, Shutdown::Both);
+    wait::host_call();
 }
