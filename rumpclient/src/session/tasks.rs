@@ -10,10 +10,11 @@
 
 #![cfg_attr(not(feature = "tokio"), allow(dead_code))]
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::{Call, Failure, Session, State, Turns, answered, result};
 use crate::marshal::Register;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::sys::{Bell, SignalsBlocked};
 
 /// The tasks that have one driver. The lock is taken last, under [`SignalsBlocked`].

@@ -4,9 +4,9 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::{Fd, syscall};
+use crate::sync::atomic::{AtomicU8, Ordering};
 
 /// A descriptor that is readable once somebody has rung. Ringing takes no lock and does not wait: a
 /// signal handler may do it.
