@@ -3,12 +3,14 @@
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use rumpclient::netbsd::{O_RDONLY, timespec};
+use rumpclient::netbsd::{O_RDONLY, SIGPIPE, timespec};
 use rumpclient::table::entry;
-use rumpclient::{Batch, Client, Errno, Pending, RetryPolicy};
+use rumpclient::{Batch, Client, Errno, Pending, RaisePolicy, RetryPolicy};
 use rumpclient_tests::fixture::{contents, create, pattern};
 use rumpclient_tests::harness::PATIENCE;
 use rumpclient_tests::peer::{Conversation, Frame, Listener, converse, serve};
@@ -115,6 +117,54 @@ on_every_kernel! {
         assert_eq!(client.rump_sys_read(read, &mut next), Ok(5));
         assert_eq!(&bytes, &[0; 5], "memory that has been given back is left alone");
         assert_eq!(contents(&client, c"/tmp/batch"), b"");
+    }
+
+    fn the_kernels_signals_are_delivered_meanwhile(kernel) {
+        let inner = Arc::new(OnceLock::<Client>::new());
+        let (sender, heard) = channel();
+        let callback = RaisePolicy::Callback(Arc::new({
+            let inner = Arc::clone(&inner);
+            move |signal| {
+                // A handler may make calls itself.
+                let pid = inner.get().expect("there is a client").rump_sys_getpid();
+                sender.send((signal, pid)).expect("the test listens");
+            }
+        }));
+        let client = kernel.client_with(Client::builder().raise(callback));
+        inner.set(client.clone()).expect("it is set once");
+        let pid = client.rump_sys_getpid().unwrap();
+        let [read, write] = client.rump_sys_pipe().unwrap();
+        client.rump_sys_close(read).unwrap();
+        client.batch(|batch| {
+            let written = batch.rump_sys_write(write, b"x");
+            let pids = [(); 8].map(|()| batch.rump_sys_getpid());
+            assert!(pids.into_iter().all(|answer| answer.wait() == Ok(pid)));
+            assert_eq!(written.wait(), Err(Errno::EPIPE));
+        });
+        assert_eq!(heard.recv_timeout(PATIENCE), Ok((SIGPIPE, Ok(pid))));
+        drop(inner);
+    }
+
+    fn a_handler_that_panics_gives_the_calls_up(kernel) {
+        let callback = RaisePolicy::Callback(Arc::new(|_| panic!("as this test wants it")));
+        let client = kernel.client_with(Client::builder().raise(callback));
+        let [read, write] = client.rump_sys_pipe().unwrap();
+        let [gone, broken] = client.rump_sys_pipe().unwrap();
+        client.rump_sys_close(gone).unwrap();
+        let mut bytes = [0; 5];
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            client.batch(|batch| {
+                let blocked = batch.rump_sys_read(read, &mut bytes);
+                let _ = batch.rump_sys_write(broken, b"x");
+                blocked.wait()
+            })
+        }));
+        assert!(panicked.is_err());
+        // The read that nobody waits for takes it.
+        assert_eq!(client.rump_sys_write(write, b"hello"), Ok(5));
+        assert_eq!(client.rump_sys_write(write, b"world"), Ok(5));
+        assert_eq!(client.rump_sys_read(read, &mut [0; 5]), Ok(5));
+        assert_eq!(bytes, [0; 5], "memory that has been given back is left alone");
     }
 
     fn each_call_has_the_time_that_single_calls_have(kernel) {

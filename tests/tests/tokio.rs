@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::future::{Future, poll_fn};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::task::Poll;
@@ -11,10 +12,11 @@ use std::thread;
 use std::time::Duration;
 
 use rumpclient::netbsd::{
-    AF_INET, O_CREAT, O_RDWR, POLLIN, SOCK_DGRAM, SOCK_STREAM, SockAddr, pollfd, stat, timespec,
+    AF_INET, O_CREAT, O_RDWR, POLLIN, SIGPIPE, SOCK_DGRAM, SOCK_STREAM, SockAddr, pollfd, stat,
+    timespec,
 };
 use rumpclient::tokio::AsyncClient;
-use rumpclient::{Client, Errno, RetryPolicy};
+use rumpclient::{Client, Errno, RaisePolicy, RetryPolicy};
 use rumpclient_tests::fixture::{contents, create, pattern};
 use rumpclient_tests::harness::{Kernel, PATIENCE};
 use rumpclient_tests::{on_every_kernel, on_every_mortal_kernel};
@@ -269,6 +271,23 @@ on_every_kernel! {
             assert_eq!(sleep.await.0, Err(Errno::ETIMEDOUT));
             assert_eq!(client.write(write, "1").await.0, Ok(1));
             assert!(getpid(&client).await.is_ok());
+        });
+    }
+
+    fn the_kernels_signals_are_delivered_meanwhile(kernel) {
+        run(async {
+            let (sender, heard) = channel();
+            let callback = RaisePolicy::Callback(Arc::new(move |signal| {
+                sender.send(signal).expect("the test listens");
+            }));
+            let client = kernel.client_with(Client::builder().raise(callback));
+            let client = AsyncClient::new(client);
+            let [read, write] = pipe(&client);
+            assert_eq!(client.close(read).await, Ok(()));
+            assert_eq!(client.write(write, "x").await.0, Err(Errno::EPIPE));
+            while heard.try_recv() != Ok(SIGPIPE) {
+                assert!(getpid(&client).await.is_ok());
+            }
         });
     }
 
