@@ -416,7 +416,7 @@ impl Session {
         let signals = SignalsBlocked::new();
         let reqno = self.register(kind, lends)?;
         self.submit([Outgoing::request(reqno, frame(reqno))]);
-        self.wait(reqno, signals, deadline)
+        self.wait_or_give_up(reqno, signals, deadline)
     }
 
     fn lock_state(&self) -> MutexGuard<'_, State> {
@@ -468,6 +468,20 @@ impl Session {
             return Err(Failure::Kernel(Errno::EBUSY));
         }
         Ok(state)
+    }
+
+    /// Waits for the answer to a request that its caller cannot leave behind: where a handler of the
+    /// kernel's signals panics, it is given up, since what it lends is borrowed no longer.
+    fn wait_or_give_up(
+        &self,
+        reqno: u64,
+        signals: SignalsBlocked,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, Failure> {
+        let abandoned = Abandoned { session: self, reqno };
+        let reply = self.wait(reqno, signals, deadline);
+        std::mem::forget(abandoned);
+        reply
     }
 
     /// Waits for the answer to `reqno`, receiving for everybody when nobody else does.
@@ -715,6 +729,21 @@ impl Session {
         // then the next ones to be given out, and nobody's here.
         self.descriptors().for_each(Fd::disown_if_closed);
         sys::shutdown(&self.stream);
+    }
+}
+
+/// A request whose caller is unwinding.
+struct Abandoned<'s> {
+    session: &'s Session,
+    reqno: u64,
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if self.session.check_process().is_ok() {
+            // Its time is over.
+            let _ = self.session.wait(self.reqno, SignalsBlocked::new(), Some(Instant::now()));
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Pipes, and calls that wait for what another thread does.
 
 use std::ffi::c_int;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
@@ -85,6 +87,35 @@ on_every_kernel! {
         client.rump_sys_close(from).unwrap();
         assert_eq!(client.rump_sys_write(to, b"x"), Err(Errno::EPIPE));
         assert_eq!(signals.lock().unwrap().len(), 1);
+    }
+
+    fn a_handler_that_panics_ends_the_call_it_comes_upon(kernel) {
+        let (caller, panicked) = (thread::current().id(), Arc::new(AtomicBool::new(false)));
+        let done = Arc::clone(&panicked);
+        let callback = RaisePolicy::Callback(Arc::new(move |_| {
+            if thread::current().id() == caller && !done.swap(true, Ordering::Relaxed) {
+                panic!("as this test wants it");
+            }
+        }));
+        let client = kernel.client_with(Client::builder().raise(callback));
+        let ([read, write], [gone, broken]) = (pipe(&client), pipe(&client));
+        client.rump_sys_close(gone).unwrap();
+        let mut bytes = [0; 5];
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                // Until the signal meets the thread that reads.
+                while !panicked.load(Ordering::Relaxed) {
+                    assert_eq!(client.rump_sys_write(broken, b"x"), Err(Errno::EPIPE));
+                }
+            });
+            let read = AssertUnwindSafe(|| client.rump_sys_read(read, &mut bytes));
+            assert!(catch_unwind(read).is_err());
+        });
+        // The read that nobody waits for takes the first.
+        assert_eq!(client.rump_sys_write(write, b"hello"), Ok(5));
+        assert_eq!(client.rump_sys_write(write, b"world"), Ok(5));
+        assert_eq!(client.rump_sys_read(read, &mut [0; 5]), Ok(5));
+        assert_eq!(bytes, [0; 5], "memory that has been given back is left alone");
     }
 
     fn without_blocking_there_is_eagain(kernel) {

@@ -487,7 +487,7 @@ impl Session {
         let signals = SignalsBlocked::new();
         self.check_process()?;
         self.open_books();
-        self.wait(gate.reqno(), signals, deadline)
+        self.wait_or_give_up(gate.reqno(), signals, deadline)
     }
 
     /// Has the connection run by the books. They stay open until the state's lock is released with
