@@ -151,6 +151,46 @@ fn calls_lend_to_the_server_side_by_side() {
 }
 
 #[test]
+fn memory_that_cannot_be_read_is_not_another_calls_fault() {
+    // What the server wants of both calls is sent together.
+    let ((), results) = converse(
+        |peer| {
+            peer.greet();
+            let calls = [peer.expect_frame(), peer.expect_frame()];
+            peer.hold();
+            for (reqno, call) in (0..).zip(&calls) {
+                peer.send(Class::Request, Kind::Copyin, reqno, 0, &words(&[8, call.word(1)]));
+            }
+            peer.release();
+            let mut answers = [peer.expect_frame(), peer.expect_frame()].map(|answer| answer.body);
+            answers.sort();
+            assert_eq!(answers, [[0; 8], [7; 8]]);
+            for call in &calls {
+                peer.answer(call.header.reqno, 0, 8);
+            }
+            peer.wait_for_hangup();
+        },
+        |url| {
+            let client = Client::connect(url).unwrap();
+            let bad = Unmapped::new();
+            let write = |address: usize| {
+                let mut call = RawCall::new("write");
+                call.set("fd", 3);
+                call.set("buf", address as u64);
+                call.set("nbyte", 8);
+                call.run(&client, &[]).map(drop)
+            };
+            std::thread::scope(|scope| {
+                let other = scope.spawn(|| write(bad.unmapped()));
+                let bytes = [7_u8; 8];
+                [write(bytes.as_ptr().expose_provenance()), other.join().unwrap()]
+            })
+        },
+    );
+    assert_eq!(results, [Ok(()), Err(Errno::EFAULT)]);
+}
+
+#[test]
 fn an_opaque_call_lends_what_it_is_asked_for_while_it_runs() {
     let secret = *b"mount data";
     let address = secret.as_ptr().expose_provenance();

@@ -59,6 +59,9 @@ impl Body {
 /// What stands in for memory that cannot be read, a piece at a time.
 static ZEROS: [u8; 16 << 10] = [0; 16 << 10];
 
+/// How many calls' memory is sent from at once, at most.
+const LENDERS_MAX: usize = 16;
+
 /// Pieces of memory handed to the host at once: as many small frames as a real server has calls at
 /// work, or one large one.
 type Vectors = SmallVec<[IoVec; 128]>;
@@ -160,13 +163,29 @@ impl Session {
 
     /// One send; whether it made progress.
     fn send_front(&self, tx: &mut Tx) -> std::io::Result<bool> {
-        let (mut vectors, mut pinned) = (Vectors::new(), None);
+        let (outcome, lenders) = match self.send_lent(tx, LENDERS_MAX)? {
+            // One by one, so that it is clear whose memory it is about.
+            (Io::Fault, 2..) => self.send_lent(tx, 1)?,
+            sent => sent,
+        };
+        Ok(match outcome {
+            Io::Moved(_) => true,
+            Io::Fault => lenders == 1,
+            Io::WouldBlock => false,
+        })
+    }
+
+    /// One send, with the memory of up to `most` calls; of how many it was. If a fault is about that
+    /// of one call, zeros take its place.
+    fn send_lent(&self, tx: &mut Tx, most: usize) -> std::io::Result<(Io, usize)> {
+        let mut vectors = Vectors::new();
+        let mut pinned = SmallVec::<[(usize, u64, Span); LENDERS_MAX]>::new();
         for (at, frame) in tx.queue.iter_mut().enumerate() {
             if let Body::Lent { owner, span } = frame.body {
                 match self.lock_state().pin_lender(owner, span) {
                     Some((owner, span)) => {
                         frame.body = Body::Lent { owner, span };
-                        pinned = Some((at, owner, span));
+                        pinned.push((at, owner, span));
                     }
                     // Nobody lends it any more; the frame was announced and must be completed.
                     None => frame.body = Body::Zeros(frame.body.len()),
@@ -174,29 +193,26 @@ impl Session {
             }
             frame.gather(&mut vectors);
             let partial = matches!(frame.body, Body::Zeros(len) if len > ZEROS.len());
-            // At most one lender at once, so that it is clear whose memory a fault is about.
-            if pinned.is_some() || partial || vectors.len() + 2 > vectors.inline_size() {
+            if pinned.len() == most || partial || vectors.len() + 2 > vectors.inline_size() {
                 break;
             }
         }
         let outcome = sys::send(&self.stream, &mut vectors);
-        if let Some((at, owner, span)) = pinned {
+        if !pinned.is_empty() {
             let mut state = self.lock_state();
-            state.unpin(owner);
-            if matches!(outcome, Ok(Io::Fault)) {
+            for &(_, owner, _) in &pinned {
+                state.unpin(owner);
+            }
+            if let (Ok(Io::Fault), &[(at, owner, span)]) = (&outcome, &pinned[..]) {
                 state.fault(owner, span, Dir::In);
                 let body = &mut tx.queue[at].body;
                 *body = Body::Zeros(body.len());
             }
         }
-        Ok(match outcome? {
-            Io::Moved(moved) => {
-                tx.advance(moved);
-                true
-            }
-            Io::Fault => pinned.is_some(),
-            Io::WouldBlock => false,
-        })
+        if let Ok(Io::Moved(moved)) = outcome {
+            tx.advance(moved);
+        }
+        Ok((outcome?, pinned.len()))
     }
 
     /// Stays until the queue is on its way, if the host does not take it at once and a receiver
