@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use nix::sys::signal;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 /// The user who runs this process.
@@ -45,11 +46,19 @@ pub fn peak_memory() -> usize {
 }
 
 /// Lets a program live no longer than the thread that starts it. That ends it anyhow, unless the
-/// test is killed: a server or client that nobody ends goes on for ever.
+/// test is killed: a server or client that nobody ends goes on for ever. And signals that whoever
+/// started the tests ignores, as shells do for jobs in the background, do what they do by default.
 #[allow(unsafe_code)]
 pub fn end_with_us(command: &mut Command) -> &mut Command {
-    // SAFETY: in the child there is one system call, which touches no memory.
-    unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?)) }
+    let set_up = || {
+        for signal in [signal::SIGHUP, signal::SIGINT, signal::SIGQUIT] {
+            // SAFETY: no handler is installed.
+            unsafe { signal::signal(signal, signal::SigHandler::SigDfl) }?;
+        }
+        Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+    };
+    // SAFETY: in the child there are only system calls, which touch no memory.
+    unsafe { command.pre_exec(set_up) }
 }
 
 /// Waits for something that announces itself to nobody, such as a descriptor that another thread
