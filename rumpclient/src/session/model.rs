@@ -84,7 +84,11 @@ fn together(session: &Arc<Session>, threads: Vec<fn(&Session)>) {
 
 fn run(session: &Session, number: u32, args: [u64; 2], lends: Lends) -> Result<u64, Failure> {
     let bytes: Vec<u8> = args.iter().flat_map(|arg| arg.to_ne_bytes()).collect();
-    session.syscall(number, &bytes, lends, None).map(|[result, _]: [Register; 2]| result as u64)
+    let result = session.syscall(number, &bytes, lends, None);
+    if let Err(Failure::Lost { .. }) = result {
+        println!("lost: {:?}", session.ended());
+    }
+    result.map(|[result, _]: [Register; 2]| result as u64)
 }
 
 /// A value that no other call has.
@@ -144,12 +148,9 @@ fn calls_with_data() {
 #[test]
 fn lone_calls_and_one_that_opens_the_books() {
     check(|session| {
-        let calls = |session: &Session| {
-            echo(session);
-            store(session);
-            echo(session);
-        };
-        together(session, vec![calls, calls, prefork]);
+        let calls = |session: &Session| (0..12).for_each(|_| echo(session));
+        let preforks = |session: &Session| (0..12).for_each(|_| prefork(session));
+        together(session, vec![calls, preforks]);
     });
 }
 

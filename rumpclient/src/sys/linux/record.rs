@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicIsize, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::socket::outcome;
-use super::{Fd, Io, IoVec, SignalsBlocked, syscall, wait};
+use super::{Fd, Io, IoVec, SignalsBlocked, wait};
 
 /// One call, to be made until it moves something.
 pub(crate) struct Record {
@@ -78,7 +78,7 @@ impl Record {
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         let message = self.message.get();
         // SAFETY: the header and its list are live; the caller vouches for the memory.
-        progress(unsafe { syscall!(SYS_sendmmsg, socket.as_raw_fd(), message, 1usize, flags) })
+        progress(unsafe { wait::transfer(libc::SYS_sendmmsg, socket, message, flags) })
     }
 
     /// Receives, without waiting; whether there was something, if only the end.
@@ -88,9 +88,7 @@ impl Record {
     pub(crate) unsafe fn receive(&self, socket: &Fd) -> io::Result<bool> {
         let (message, flags) = (self.message.get(), libc::MSG_DONTWAIT);
         // SAFETY: the header and its list are live; the caller vouches for the memory.
-        progress(unsafe {
-            syscall!(SYS_recvmmsg, socket.as_raw_fd(), message, 1usize, flags, 0usize)
-        })
+        progress(unsafe { wait::transfer(libc::SYS_recvmmsg, socket, message, flags) })
     }
 }
 

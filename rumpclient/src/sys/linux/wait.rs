@@ -3,6 +3,7 @@
 //! A model checker that runs the sessions has another file in this one's place (`wait/model.rs`).
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
@@ -11,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::thread::futex;
 
 use super::signals::Set;
-use super::syscall;
+use super::{Fd, syscall};
 
 /// Declares what each thread has for itself.
 pub(super) use std::thread_local;
@@ -68,6 +69,22 @@ pub(super) unsafe fn poll_one(
     // SAFETY: list and mask are live, and so is the time, says the caller, which the kernel counts
     // down.
     unsafe { syscall!(SYS_ppoll, list, 1_usize, time, mask, size_of::<Set>()) }
+}
+
+/// Moves one message by `sendmmsg(2)` or `recvmmsg(2)`.
+///
+/// # Safety
+/// As the call has it.
+pub(super) unsafe fn transfer(
+    call: libc::c_long,
+    socket: &Fd,
+    message: *mut libc::mmsghdr,
+    flags: libc::c_int,
+) -> io::Result<usize> {
+    let arguments =
+        [socket.as_raw_fd() as usize, message.expose_provenance(), 1, flags as usize, 0];
+    // SAFETY: passed on from the caller; only recvmmsg has a fifth argument, a time that is none.
+    unsafe { super::raw::call(call, arguments) }
 }
 
 /// Lets others run first who want this CPU.

@@ -8,6 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::sync::Condvar;
 use shuttle::thread::{self, ThreadId};
 
+use super::Fd;
 use super::signals::{BLOCKED, Set};
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -179,6 +181,31 @@ pub(super) unsafe fn poll_one(
     let is_ready = wait_until(Some(time), ready);
     MASK.with(|current| current.set(own));
     Ok(usize::from(is_ready))
+}
+
+/// In the two steps of the host's kernel: it takes what is asked for, and moves bytes and says so.
+///
+/// # Safety
+/// As the call has it.
+pub(super) unsafe fn transfer(
+    call: libc::c_long,
+    socket: &Fd,
+    message: *mut libc::mmsghdr,
+    flags: libc::c_int,
+) -> io::Result<usize> {
+    host_call();
+    // SAFETY: the caller's promise.
+    let mut taken = unsafe { message.read() };
+    cross();
+    // No handler comes between the two. SAFETY: passed on from the caller.
+    let moved = unsafe { libc::syscall(call, socket.as_raw_fd(), &raw mut taken, 1, flags, 0) };
+    let result = usize::try_from(moved).map_err(|_| io::Error::last_os_error());
+    if result.is_ok() {
+        // SAFETY: the caller's promise.
+        unsafe { (*message).msg_len = taken.msg_len };
+    }
+    host_call();
+    result
 }
 
 pub(crate) fn yield_cpu() {
