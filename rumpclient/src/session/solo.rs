@@ -47,8 +47,8 @@ use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sys::{self, Patience, Record, SignalsBlocked, Thread, View};
 use crate::table::Dir;
 
-/// The gate: what is going on, the thread that it goes on in, and a count of calls, so that a gate
-/// that looks the same is the same.
+/// The gate: what is going on, the thread that it goes on in, and counts of calls and of what a call
+/// has received, so that a gate that looks the same is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Gate(u64);
 
@@ -61,6 +61,9 @@ const PLACING: u64 = 5;
 
 impl Gate {
     const STATE: u64 = 7;
+    const ROUND: u64 = 1 << 3;
+    const ROUNDS: u64 = 31 * Self::ROUND;
+    const THREAD: u32 = 8;
     const COUNT: u64 = 1 << 32;
 
     fn state(self) -> u64 {
@@ -72,6 +75,11 @@ impl Gate {
         Self(self.0 & !Self::STATE | state)
     }
 
+    /// The same call, about to receive once more.
+    fn next_round(self) -> Self {
+        Self(self.0 & !Self::ROUNDS | self.0.wrapping_add(Self::ROUND) & Self::ROUNDS)
+    }
+
     /// The same count of calls, with nobody's call under way.
     fn nobodys(self, state: u64) -> Self {
         Self(self.0 & !(Self::COUNT - 1) | state)
@@ -81,13 +89,13 @@ impl Gate {
     fn next(self, thread: u32) -> Self {
         Self(
             (self.0 & !(Self::COUNT - 1)).wrapping_add(Self::COUNT)
-                | u64::from(thread) << 3
+                | u64::from(thread) << Self::THREAD
                 | SENDING,
         )
     }
 
     fn thread(self) -> u32 {
-        (self.0 as u32) >> 3
+        (self.0 as u32) >> Self::THREAD
     }
 
     /// The number of the call's request.
@@ -297,7 +305,7 @@ impl Session {
 
     /// Serves the call that has been sent, until its answer comes. `None` where that takes the
     /// books, or somebody has opened them.
-    fn converse(&self, gate: Gate, deadline: Option<Instant>) -> Option<Reply> {
+    fn converse(&self, mut gate: Gate, deadline: Option<Instant>) -> Option<Reply> {
         let solo = &self.solo;
         let mut burst = Burst::default();
         // Held back from when they first have to be; to wait lets them in.
@@ -345,9 +353,12 @@ impl Session {
             };
             // SAFETY: the record is this thread's in PLACING.
             unsafe { solo.receive.prepare(solo.buffer.start(), BUFFER) };
-            if !(finished && solo.pass(gate.to(PLACING), gate.to(WAITING))) {
+            // Whoever has seen the gate in this round, with its outcome, cannot pass it in the next.
+            let next = gate.next_round();
+            if !(finished && solo.pass(gate.to(PLACING), next.to(WAITING))) {
                 return None;
             }
+            gate = next;
         }
         None
     }

@@ -26,7 +26,7 @@ impl Thread {
         Self(rustix::thread::gettid())
     }
 
-    /// A number of 29 bits that no other thread of the process has: a cheap name.
+    /// A number of 24 bits that no other thread of the process has: a cheap name.
     pub(crate) fn tag() -> u32 {
         static LAST: AtomicU32 = AtomicU32::new(0);
         use super::wait::thread_local;
@@ -35,7 +35,7 @@ impl Thread {
         }
         match TAG.with(Cell::get) {
             0 => {
-                let tag = LAST.fetch_add(1, Ordering::Relaxed) % ((1 << 29) - 1) + 1;
+                let tag = LAST.fetch_add(1, Ordering::Relaxed) % ((1 << 24) - 1) + 1;
                 TAG.with(|cell| cell.set(tag));
                 tag
             }
