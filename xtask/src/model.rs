@@ -22,7 +22,7 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<ExitCode, Failure> {
     while let Some(arg) = args.next()? {
         match arg {
             Long("orders") => {
-                test.env("RUMPCLIENT_MODEL_ORDERS", args.value()?.parse::<u32>()?.to_string());
+                test.env("MODEL_ORDERS", args.value()?.parse::<u32>()?.to_string());
             }
             Short('h') | Long("help") => {
                 output::report(USAGE)?;

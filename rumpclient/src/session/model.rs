@@ -33,11 +33,11 @@ mod call {
 /// Bytes of the banner, which says which protocol this is.
 const BANNER: &[u8] = b"RUMPSP-0.4-NetBSD-7.99.34/amd64\n";
 
-/// How many orders of each kind are tried, unless `RUMPCLIENT_MODEL_ORDERS` says otherwise.
+/// How many orders of each kind are tried, unless `MODEL_ORDERS` says otherwise.
 const ORDERS: usize = 5000;
 
 fn orders() -> usize {
-    let told = std::env::var("RUMPCLIENT_MODEL_ORDERS").ok();
+    let told = std::env::var("MODEL_ORDERS").ok();
     told.map_or(ORDERS, |number| number.parse().expect("the number of orders is a number"))
 }
 
