@@ -22,8 +22,8 @@
 //! That is what the [`Record`]s are for: what a host call has moved is written down, and one that is
 //! still to be made is spoilt. The thread finds the gate lost at its next step and is an ordinary
 //! caller from then on. A step that changes more than its own variables, PLACING, is made with
-//! signals held back: nobody passes the gate then. So is SENDING once more than one thread makes
-//! calls: a handler on top of it keeps the others out.
+//! signals held back: nobody passes the gate then. So is SENDING where other threads make calls,
+//! too: a handler on top of it keeps them out.
 
 #![allow(unsafe_code)]
 
@@ -124,14 +124,13 @@ pub(super) struct Solo {
     patience: Patience,
     /// The receiver's buffer.
     buffer: View,
-    /// The only thread that has made lone calls so far; [`NOBODY`] or [`MANY`].
+    /// The thread that has made the latest calls, and how many in a row.
     caller: AtomicU32,
+    row: AtomicU32,
 }
 
-/// No thread's tag.
-const NOBODY: u32 = 0;
-/// No thread's tag either: those have fewer bits.
-const MANY: u32 = u32::MAX;
+/// After so many calls in a row of the same thread, no other is expected.
+const ROW: u32 = 16;
 
 // SAFETY: see "Who may touch what": the atomics tell whose the place is, and the records and the
 // buffer's bytes are only touched along with it.
@@ -188,23 +187,22 @@ impl Solo {
             receive: Record::new(),
             patience: Patience::default(),
             buffer,
-            caller: AtomicU32::new(NOBODY),
+            caller: AtomicU32::new(0),
+            row: AtomicU32::new(0),
         }
     }
 
-    /// Whether `thread` is the only one that has made lone calls.
+    /// Whether `thread`, which makes a call, is the only one to be expected. A guess.
     fn is_sole_caller(&self, thread: u32) -> bool {
-        let caller = self.caller.load(Ordering::Relaxed);
-        if caller == thread {
-            return true;
+        if self.caller.load(Ordering::Relaxed) != thread {
+            self.caller.store(thread, Ordering::Relaxed);
+            self.row.store(0, Ordering::Relaxed);
         }
-        let now = if caller == NOBODY { thread } else { MANY };
-        // Of two first ones at once, the other makes it many.
-        let noted = self.caller.compare_exchange(caller, now, Ordering::Relaxed, Ordering::Relaxed);
-        if noted.is_err() {
-            self.caller.store(MANY, Ordering::Relaxed);
+        let row = self.row.load(Ordering::Relaxed);
+        if row < ROW {
+            self.row.store(row + 1, Ordering::Relaxed);
         }
-        now == thread && noted.is_ok()
+        row == ROW
     }
 
     fn gate(&self) -> Gate {
@@ -273,8 +271,8 @@ impl Session {
         }
         let thread = Thread::tag();
         let gate = idle.next(thread);
-        // A handler on top of this would keep other threads out for as long as it takes. Those that
-        // have not come yet are not worth two host calls every time.
+        // A handler on top of this would keep other threads out for as long as it takes. Where none
+        // is expected, that is not worth two host calls every time.
         let signals = (!solo.is_sole_caller(thread)).then(SignalsBlocked::new);
         if !solo.pass(idle, gate) {
             return None;
@@ -543,6 +541,7 @@ impl Session {
         let call = Call::new(state.free_seat(), std::mem::take(&mut place.lends));
         state.requests.insert_numbered(reqno, Kind::Syscall, call);
         if !own {
+            solo.row.store(0, Ordering::Relaxed);
             (state.receiver, state.unaware) = (Some(reqno), Some(gate.thread()));
         }
         let sent = solo.send.moved().unwrap_or(0);
