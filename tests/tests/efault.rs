@@ -286,7 +286,7 @@ on_every_kernel! {
             }
         }
         println!("{tried} bad pointers, {faults} times EFAULT; otherwise:\n{}", other.join("\n"));
-        // A kernel has not every call, and looks at other things first.
-        assert!(faults * 2 > tried, "{faults} of {tried}");
+        // A kernel has not every call, looks at other things first, and in some tables' calls more so.
+        assert!(faults * 3 > tried, "{faults} of {tried}");
     }
 }
