@@ -124,9 +124,14 @@ fn fcntl_at(client: &Client, fd: c_int, command: c_int, arg: u64) -> Result<c_in
 /// # Panics
 /// When the table has no such call.
 pub fn version(name: &str) -> RawCall {
+    find_version(name).unwrap_or_else(|| panic!("the table has no rump___sysimpl_{name}"))
+}
+
+/// [`version`], where the table may have no such call.
+pub fn find_version(name: &str) -> Option<RawCall> {
     let symbol = format!("rump___sysimpl_{name}");
-    let call = table::SYSCALLS.iter().find(|call| call.symbol == symbol);
-    RawCall::new(call.unwrap_or_else(|| panic!("the table has no {symbol}")).name)
+    let call = table::SYSCALLS.iter().find(|call| call.symbol == symbol)?;
+    Some(RawCall::new(call.name))
 }
 
 /// `ioctl(2)` with a struct or number that the kernel reads, writes or both.
