@@ -69,11 +69,12 @@ pub(crate) struct Landing {
 const GAP_MAX: usize = 64;
 
 /// Copies what has arrived to its places, which lie in the window in this order. How many landings
-/// were copied whole before one could not be.
-pub(crate) fn land(window: View, file: Option<&Fd>, landings: &[Landing]) -> usize {
+/// were copied whole before one could not be. The window holds `held` bytes in all; it is this
+/// thread's, and no signal handler comes on top.
+pub(crate) fn land(window: &View, held: usize, landings: &[Landing]) -> usize {
     let mut landed = 0;
     while landed < landings.len() {
-        let (run, done) = land_run(window, file, &landings[landed..]);
+        let (run, done) = land_run(window, held, &landings[landed..]);
         landed += done;
         if done < run {
             break;
@@ -84,7 +85,7 @@ pub(crate) fn land(window: View, file: Option<&Fd>, landings: &[Landing]) -> usi
 
 /// Copies the first landings that lie close together with one host call: how many they are, and how
 /// many of them were copied whole.
-fn land_run(window: View, file: Option<&Fd>, landings: &[Landing]) -> (usize, usize) {
+fn land_run(window: &View, held: usize, landings: &[Landing]) -> (usize, usize) {
     let mut nowhere = [0_u8; GAP_MAX];
     let mut pieces = SmallVec::<[IoVec; 64]>::new();
     let (start, mut end, mut run) = (landings[0].at, landings[0].at, 0);
@@ -100,9 +101,9 @@ fn land_run(window: View, file: Option<&Fd>, landings: &[Landing]) -> (usize, us
         end = landing.at + landing.span.len;
         run += 1;
     }
-    // SAFETY: the spans are lent for writing, which the module's invariant keeps true, and none is
-    // in a window: those are lent to nobody.
-    let copied = unsafe { window.copy_out(file, start, &pieces) };
+    // SAFETY: the window is this thread's; the spans are lent for writing, which the module's
+    // invariant keeps true, and none is in a window: those are lent to nobody.
+    let copied = unsafe { window.copy_out(held, start, &pieces) };
     let whole = |landing: &&Landing| landing.at + landing.span.len <= start + copied;
     (run, landings[..run].iter().take_while(whole).count())
 }

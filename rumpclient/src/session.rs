@@ -71,8 +71,6 @@ pub(crate) struct Session {
     stream: Fd,
     settings: Arc<Settings>,
     watch: SignalWatch,
-    /// The file that the incoming stream's buffer is, where the host has such.
-    window: Option<Fd>,
     lineage: u32,
     state: Mutex<State>,
     rx: Mutex<Rx>,
@@ -267,12 +265,11 @@ impl Session {
         let resumed = matches!(hello, Hello::Exec);
         // As always while memory is allocated: a handler on top may make a call that does, too.
         let signals = SignalsBlocked::new();
-        let (buffer, window) = Window::new(BUFFER).map_err(connecting)?;
+        let buffer = Window::new(BUFFER).map_err(connecting)?;
         let session = Self {
-            window,
             watch: SignalWatch::new().map_err(connecting)?,
             lineage: sys::lineage(),
-            solo: Solo::new(buffer.view()),
+            solo: Solo::new(buffer.view().clone()),
             state: Mutex::new(State { resumed, ..State::default() }),
             rx: Mutex::new(Rx::new(settings.frame_cap, resumed, buffer)),
             tx: Mutex::default(),
@@ -324,8 +321,8 @@ impl Session {
 
     /// The session's host descriptors, but for those that have been given up.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = &Fd> {
-        let all = [&self.stream, self.watch.descriptor()].into_iter().chain(&self.window);
-        all.filter(|descriptor| descriptor.is_held())
+        let always = [&self.stream, self.watch.descriptor()];
+        always.into_iter().chain(self.solo.window()).filter(|descriptor| descriptor.is_held())
     }
 
     /// The stream.

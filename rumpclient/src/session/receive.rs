@@ -73,7 +73,7 @@ impl Rx {
             start: 0,
             end: 0,
             sink: Sink::Discard,
-            landings: Vec::with_capacity(LANDINGS_MAX),
+            landings: Vec::new(),
         }
     }
 
@@ -234,7 +234,7 @@ impl Session {
         let mut done = 0;
         while done < rx.landings.len() {
             let due = &rx.landings[done..];
-            done += memory::land(rx.buffer.view(), self.window.as_ref(), due);
+            done += memory::land(rx.buffer.view(), rx.end, due);
             if let Some(landing) = rx.landings.get(done) {
                 state.fault(landing.owner, landing.span, Dir::Out);
                 done += 1;

@@ -44,7 +44,7 @@ use crate::proto::inbound::{Event, HEAD_MAX, Inbound, Reply};
 use crate::proto::requests;
 use crate::sync::PoisonError;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use crate::sys::{self, Patience, Record, SignalsBlocked, Thread, View};
+use crate::sys::{self, Fd, Patience, Record, SignalsBlocked, Thread, View};
 use crate::table::Dir;
 
 /// The gate: what is going on, the thread that it goes on in, and counts of calls and of what a call
@@ -190,6 +190,11 @@ impl Solo {
             caller: AtomicU32::new(0),
             row: AtomicU32::new(0),
         }
+    }
+
+    /// The descriptor of the file that the receiver's buffer has become, if it has.
+    pub(super) fn window(&self) -> Option<&Fd> {
+        self.buffer.descriptor()
     }
 
     /// Whether `thread`, which makes a call, is the only one to be expected. A guess.
@@ -457,7 +462,8 @@ impl Session {
                 None => return false,
             }
         }
-        memory::land(self.solo.buffer, self.window.as_ref(), &landings) == landings.len()
+        let held = self.solo.receive.moved().unwrap_or(BUFFER);
+        memory::land(&self.solo.buffer, held, &landings) == landings.len()
     }
 
     /// Answers a copyin, in PLACING; whether all of it is on its way. `None` where the books are to

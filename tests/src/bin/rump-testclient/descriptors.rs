@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::{BorrowedFd, RawFd};
 
-use rumpclient::Client;
+use rumpclient::marshal::{Args, MAX_ARGS_SIZE, Marshal};
+use rumpclient::netbsd::timespec;
+use rumpclient::table::entry;
+use rumpclient::{Client, args};
 use rustix::io::{FdFlags, fcntl_getfd};
 
 use crate::kernel::connect;
@@ -25,7 +28,23 @@ pub(crate) fn open() -> BTreeSet<RawFd> {
 pub(crate) fn connect_and_tell() -> (Client, BTreeSet<RawFd>) {
     let before = open();
     let client = connect();
+    take_all(&client);
     (client, &open() - &before)
+}
+
+/// Has the library take all descriptors that it ever does: the last one for a file, once the kernel has
+/// written to raw addresses often enough.
+pub(crate) fn take_all(client: &Client) {
+    for _ in 0..100 {
+        let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
+        let tp = &raw mut time;
+        let mut bytes = [0; MAX_ARGS_SIZE];
+        let args = args::sys___clock_gettime50_args { clock_id: 0.marshal(), tp: tp.marshal() };
+        args.write(&mut bytes);
+        // SAFETY: the kernel writes to the struct.
+        unsafe { client.syscall(entry::CLOCK_GETTIME.number, &bytes, &mut [0; 2]) }.unwrap();
+        assert_ne!(time.tv_sec, 0);
+    }
 }
 
 /// The flags of a descriptor; `None` if it is not open.

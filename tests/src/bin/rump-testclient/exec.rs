@@ -60,6 +60,7 @@ fn exec(args: &[String]) {
 fn hop(client: &Client, program: &str, kept: &[i32; 3], count: &str) -> ! {
     let gone = client.rump_sys_open(c"/tmp/exec", O_CREAT | O_RDWR | O_CLOEXEC, 0o600).unwrap();
     let [pid, read, write] = kept.map(|number| number.to_string());
+    descriptors::take_all(client);
     let (gone, open) = (gone.to_string(), descriptors::open().len().to_string());
     let args = ["hopper", "exec-landed", count, &pid, &read, &write, &gone, &open];
     panic!("{}", exec_as(client, &c_string(program), &args));
@@ -76,6 +77,7 @@ fn landed(args: &[String]) {
     client.rump_sys_write(write, b"still there").unwrap();
     let mut bytes = [0; 11];
     assert_eq!(client.rump_sys_read(read, &mut bytes), Ok(11));
+    descriptors::take_all(&client);
     assert_eq!(descriptors::open().len(), open as usize, "no descriptor has been left over");
     println!("landed in {}", env::current_exe().unwrap().display());
     match count.parse().expect("the count is a number") {
