@@ -327,7 +327,7 @@ impl Builder {
         let settings = Arc::new(self.settings);
         let session = open_session(&address, &settings, None)?;
         if let (Some(observer), Some(peer)) =
-            (&settings.observer, transport::exposed_peer(session.stream()))
+            (&settings.observer, transport::exposed_peer(&address, session.stream()))
         {
             (observer.0)(&LinkEvent::Exposed { peer });
         }

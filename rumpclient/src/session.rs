@@ -266,7 +266,7 @@ impl Session {
         // As always while memory is allocated: a handler on top may make a call that does, too.
         let signals = SignalsBlocked::new();
         let buffer = Window::new(BUFFER).map_err(connecting)?;
-        let session = Self {
+        let session = Arc::new(Self {
             watch: SignalWatch::new().map_err(connecting)?,
             lineage: sys::lineage(),
             solo: Solo::new(buffer.view().clone()),
@@ -278,43 +278,40 @@ impl Session {
             spin: Spin::new(settings.spin, sys::leaves_room(&stream)),
             stream,
             settings,
-        };
-        let command = session.settings.command.clone();
-        drop(signals);
-        let answer = session.request(Kind::Handshake, Lends::default(), deadline, |reqno| {
-            hello.frame(reqno, &command)
         });
+        let frame = |reqno| hello.frame(reqno, &session.settings.command);
+        let answer = session.request(Kind::Handshake, Lends::default(), signals, deadline, frame);
         let _signals = SignalsBlocked::new();
-        match answer {
+        let failure = match answer {
             Ok(Reply::Handshake { error: 0 }) => {
-                session.settle_down();
-                Ok(Arc::new(session))
+                let mut state = session.lock_state();
+                state.established = true;
+                session.close_books(&state);
+                drop(state);
+                return Ok(session);
             }
-            Ok(Reply::Handshake { error }) => Err(Error::Kernel(Errno::from_raw(error))),
-            Ok(other) => Err(session.handshake_error(unusual(other))),
-            Err(failure) => Err(session.handshake_error(failure)),
+            Ok(Reply::Handshake { error }) => Failure::Kernel(Errno::from_raw(error)),
+            Ok(other) => unusual(other),
+            Err(failure) => failure,
+        };
+        Err(session.handshake_error(failure))
+    }
+
+    fn handshake_error(&self, failure: Failure) -> Error {
+        if matches!(failure, Failure::Forked) {
+            return Error::Forked;
         }
-    }
-
-    /// Notes that the handshake is over.
-    fn settle_down(&self) {
-        let _signals = SignalsBlocked::new();
-        let mut state = self.lock_state();
-        state.established = true;
-        self.close_books(&state);
-    }
-
-    fn handshake_error(self, failure: Failure) -> Error {
         let limit = self.settings.handshake_timeout.unwrap_or(Duration::MAX);
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock_state();
         let stage = state.stage();
         match failure {
             Failure::Refused(code) => Error::Refused(code),
             Failure::TimedOut => Error::TimedOut { stage, limit },
             Failure::Kernel(errno) => Error::Kernel(errno),
-            Failure::Forked => Error::Forked,
-            Failure::Lost { .. } => {
-                state.ended.and_then(Arc::into_inner).unwrap_or(Error::Closed { stage })
+            Failure::Forked | Failure::Lost { .. } => {
+                // Nobody else has heard of the session.
+                let reason = state.ended.take().and_then(Arc::into_inner);
+                reason.unwrap_or(Error::Closed { stage })
             }
         }
     }
@@ -388,14 +385,16 @@ impl Session {
         let frame = body::syscall(0, number, args).ok_or_else(too_long)?;
         self.check_process()?;
         let reply = self.call_alone(&frame, &mut lends, deadline).unwrap_or_else(|| {
-            self.request(Kind::Syscall, lends, deadline, |reqno| frame.with_reqno(reqno))
+            let signals = SignalsBlocked::new();
+            self.request(Kind::Syscall, lends, signals, deadline, |reqno| frame.with_reqno(reqno))
         });
         result(reply?)
     }
 
     /// Has the kernel fork this process: the key by which the twin is claimed.
     pub(crate) fn prefork(&self, deadline: Option<Instant>) -> Result<PreforkKey, Failure> {
-        match self.request(Kind::Prefork, Lends::default(), deadline, body::prefork)? {
+        let signals = SignalsBlocked::new();
+        match self.request(Kind::Prefork, Lends::default(), signals, deadline, body::prefork)? {
             Reply::Prefork(key) => Ok(key),
             other => Err(unusual(other)),
         }
@@ -406,11 +405,11 @@ impl Session {
         &self,
         kind: Kind,
         lends: Lends,
+        signals: SignalsBlocked,
         deadline: Option<Instant>,
         frame: impl FnOnce(u64) -> SmallFrame,
     ) -> Result<Reply, Failure> {
         self.check_process()?;
-        let signals = SignalsBlocked::new();
         let reqno = self.register(kind, lends)?;
         self.submit([Outgoing::request(reqno, frame(reqno))]);
         self.wait_or_give_up(reqno, signals, deadline)

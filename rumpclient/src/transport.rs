@@ -69,8 +69,13 @@ pub(crate) fn credentials(address: &Address, stream: &Fd) -> Option<PeerCredenti
 }
 
 /// The address at the other end of a stream that crosses a network in plain text.
-pub(crate) fn exposed_peer(stream: &Fd) -> Option<SocketAddr> {
-    sys::peer_address(stream).filter(|peer| !peer.ip().to_canonical().is_loopback())
+pub(crate) fn exposed_peer(address: &Address, stream: &Fd) -> Option<SocketAddr> {
+    match address {
+        Address::Inet(_) | Address::Named { .. } => {
+            sys::peer_address(stream).filter(|peer| !peer.ip().to_canonical().is_loopback())
+        }
+        Address::Unix(_) | Address::Ssh(_) | Address::Command(_) => None,
+    }
 }
 
 fn connect(address: &Address, deadline: Option<Instant>) -> Result<Fd, Error> {

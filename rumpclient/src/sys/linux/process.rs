@@ -40,7 +40,10 @@ pub(crate) unsafe fn fork() -> io::Result<Forked> {
     // SAFETY: passed on from the caller.
     match unsafe { fork() } {
         -1 => Err(io::Error::last_os_error()),
-        0 => Ok(Forked::Child),
+        0 => {
+            super::lineage::begin();
+            Ok(Forked::Child)
+        }
         child => Ok(Forked::Parent { child }),
     }
 }

@@ -46,7 +46,11 @@ impl Thread {
 
 /// The command name, as `ps` shows it: up to 15 bytes.
 pub(crate) fn command_name() -> CString {
-    read_command().unwrap_or_else(|_| c"rumpclient".into())
+    // It is the main thread's, which can ask for its own: opening a file of /proc takes a new process
+    // longer than anything else here.
+    let is_main = rustix::thread::gettid() == rustix::process::getpid();
+    let name = if is_main { rustix::thread::name().ok() } else { read_command().ok() };
+    name.unwrap_or_else(|| c"rumpclient".into())
 }
 
 fn read_command() -> io::Result<CString> {
@@ -62,4 +66,22 @@ fn read_command() -> io::Result<CString> {
 pub(crate) fn working_directory() -> io::Result<PathBuf> {
     let path = rustix::process::getcwd(Vec::new())?;
     Ok(OsString::from_vec(path.into_bytes()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_threads_own_name_is_not_the_commands() {
+        let name = || rustix::thread::name().unwrap();
+        let command = command_name();
+        let other = thread::Builder::new().name("not the command".into());
+        let (own, seen) = other.spawn(move || (name(), command_name())).unwrap().join().unwrap();
+        assert_eq!((own.as_c_str(), &seen), (c"not the command", &command));
+        let comm = std::fs::read("/proc/self/comm").unwrap();
+        assert_eq!(seen.as_bytes(), comm.trim_ascii_end());
+    }
 }

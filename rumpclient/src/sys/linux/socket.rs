@@ -49,19 +49,29 @@ fn time_left(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
 /// `TimedOut` when `deadline` passes while the server's queue is full.
 pub(crate) fn connect_unix(path: &Path, deadline: Option<Instant>) -> io::Result<Fd> {
     let address = SocketAddrUnix::new(path)?;
-    let socket = stream_socket(AddressFamily::UNIX, SocketFlags::empty())?;
+    let socket = stream_socket(AddressFamily::UNIX, SocketFlags::NONBLOCK)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::AGAIN) => queue_up(&socket, &address, deadline)?,
+        Err(error) => return Err(error.into()),
+    }
+    Ok(socket)
+}
+
+/// Connects to a local socket whose queue is full. There is nothing to poll: connect(2) itself has to
+/// wait, as long as the send timeout allows.
+fn queue_up(socket: &Fd, address: &SocketAddrUnix, deadline: Option<Instant>) -> io::Result<()> {
+    rustix::io::ioctl_fionbio(socket, false)?;
     loop {
-        // connect(2) waits on a full queue as long as the send timeout allows.
-        set_socket_timeout(&socket, Timeout::Send, time_left(deadline)?)?;
-        match rustix::net::connect(&socket, &address) {
+        set_socket_timeout(socket, Timeout::Send, time_left(deadline)?)?;
+        match rustix::net::connect(socket, address) {
             Ok(()) => break,
             Err(rustix::io::Errno::INTR) => continue,
             Err(rustix::io::Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
             Err(error) => return Err(error.into()),
         }
     }
-    set_socket_timeout(&socket, Timeout::Send, None)?;
-    Ok(socket)
+    Ok(set_socket_timeout(socket, Timeout::Send, None)?)
 }
 
 /// Connects over TCP, with Nagle's delay off.
@@ -82,7 +92,6 @@ pub(crate) fn connect_inet(address: SocketAddr, deadline: Option<Instant>) -> io
         }
         Err(error) => return Err(error.into()),
     }
-    rustix::io::ioctl_fionbio(&socket, false)?;
     set_tcp_nodelay(&socket, true)?;
     Ok(socket)
 }
@@ -153,4 +162,54 @@ pub(crate) fn shutdown(socket: &Fd) {
     // It fails only when the connection is gone already.
     let _ = rustix::net::shutdown(socket, Shutdown::Both);
     wait::host_call();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+    use crate::sys::PrivateFolder;
+
+    /// A listener whose queue has no more room, and the connections in there.
+    fn full(path: &Path) -> (UnixListener, Vec<Fd>) {
+        let listener = UnixListener::bind(path).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let mut queued = Vec::new();
+        loop {
+            match connect_unix(path, Some(Instant::now())) {
+                Ok(socket) => queued.push(socket),
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+                    return (listener, queued);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_queue_is_waited_for_until_the_deadline() {
+        let folder = PrivateFolder::new(&std::env::temp_dir()).unwrap();
+        let (_listener, queued) = full(&folder.socket());
+        assert!(!queued.is_empty());
+        let limit = Duration::from_millis(50);
+        let deadline = Instant::now() + limit;
+        let error = connect_unix(&folder.socket(), Some(deadline)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(Instant::now() >= deadline);
+    }
+
+    #[test]
+    fn room_in_the_queue_is_taken() {
+        let folder = PrivateFolder::new(&std::env::temp_dir()).unwrap();
+        let (listener, queued) = full(&folder.socket());
+        let path = folder.socket();
+        let late = thread::spawn(move || connect_unix(&path, None));
+        // As many as there were, and the one that waits.
+        for _ in 0..=queued.len() {
+            listener.accept().unwrap();
+        }
+        late.join().unwrap().unwrap();
+    }
 }
