@@ -52,6 +52,21 @@ macro_rules! values {
 
 values!(i32, u32, i64, u64, isize, usize);
 
+/// The struct of a call's arguments as the kernel takes it. What is done with it is the same code for
+/// all calls: a library is slower to start the more of it there is.
+struct Marshalled {
+    bytes: [u8; MAX_ARGS_SIZE],
+    len: usize,
+}
+
+impl Marshalled {
+    fn new<A: Args>(args: &A) -> Self {
+        let mut bytes = [0; MAX_ARGS_SIZE];
+        args.write(&mut bytes);
+        Self { bytes, len: A::SIZE }
+    }
+}
+
 /// A call that fails with an errno. As in NetBSD's library errno is set in any case, to 0 on
 /// success.
 ///
@@ -59,14 +74,26 @@ values!(i32, u32, i64, u64, isize, usize);
 /// As for [`rumpclient::Client::syscall`].
 #[allow(dead_code, reason = "not every table has such a call")]
 pub(crate) unsafe fn ordinary<A: Args, V: Value>(number: u32, args: &A) -> V {
-    contained(V::FAILED, || {
+    // SAFETY: passed on from the caller.
+    let retval = unsafe { make_ordinary(number, &Marshalled::new(args)) };
+    retval.map_or(V::FAILED, V::from_registers)
+}
+
+/// # Safety
+/// As for [`ordinary`].
+#[inline(never)]
+unsafe fn make_ordinary(number: u32, args: &Marshalled) -> Option<[Register; 2]> {
+    contained(None, || {
         // SAFETY: passed on from the caller.
         match unsafe { make(number, args) } {
             Ok(retval) => {
                 errno::set(0);
-                V::from_registers(retval)
+                Some(retval)
             }
-            Err(error) => failed(error),
+            Err(error) => {
+                set_errno(error);
+                None
+            }
         }
     })
 }
@@ -77,14 +104,24 @@ pub(crate) unsafe fn ordinary<A: Args, V: Value>(number: u32, args: &A) -> V {
 /// As for [`rumpclient::Client::syscall`].
 #[allow(dead_code, reason = "not every table has such a call")]
 pub(crate) unsafe fn no_error<A: Args, V: Value>(number: u32, args: &A) -> V {
-    contained(V::FAILED, || {
+    // SAFETY: passed on from the caller.
+    let retval = unsafe { make_no_error(number, &Marshalled::new(args)) };
+    retval.map_or(V::FAILED, V::from_registers)
+}
+
+/// # Safety
+/// As for [`no_error`].
+#[inline(never)]
+unsafe fn make_no_error(number: u32, args: &Marshalled) -> Option<[Register; 2]> {
+    contained(None, || {
         let before = Preserved::new();
         // SAFETY: passed on from the caller.
         match unsafe { make(number, args) } {
-            Ok(retval) => V::from_registers(retval),
+            Ok(retval) => Some(retval),
             Err(error) => {
                 drop(before);
-                failed(error)
+                set_errno(error);
+                None
             }
         }
     })
@@ -100,11 +137,12 @@ pub(crate) unsafe fn error_number<A: Args>(number: u32, args: &A) -> c_int {
     contained(-1, || {
         let before = Preserved::new();
         // SAFETY: passed on from the caller.
-        match unsafe { make(number, args) } {
+        match unsafe { make(number, &Marshalled::new(args)) } {
             Ok([error, _]) => errno::number(Errno::from_raw(error as c_int)),
             Err(error) if error.is_link_lost() => {
                 drop(before);
-                failed(error)
+                set_errno(error);
+                -1
             }
             // The call never came to its own result: a bad pointer, or a kernel without it.
             Err(error) => errno::number(error),
@@ -122,7 +160,7 @@ pub(crate) unsafe fn no_value<A: Args>(number: u32, args: &A) {
         let _errno = Preserved::new();
         // There is no way to tell C; the next call that can fail will.
         // SAFETY: passed on from the caller.
-        let _ = unsafe { make(number, args) };
+        let _ = unsafe { make(number, &Marshalled::new(args)) };
     });
 }
 
@@ -135,7 +173,7 @@ pub(crate) unsafe fn pipe(number: u32, fildes: *mut c_int) -> c_int {
     contained(-1, || {
         let before = Preserved::new();
         // SAFETY: no arguments, no pointers.
-        let made = unsafe { make(number, &()) }.and_then(|retval| {
+        let made = unsafe { make(number, &Marshalled::new(&())) }.and_then(|retval| {
             let ends = retval.map(|fd| fd as c_int);
             // SAFETY: passed on from the caller.
             unsafe { hand_out(ends, fildes) }
@@ -144,7 +182,8 @@ pub(crate) unsafe fn pipe(number: u32, fildes: *mut c_int) -> c_int {
             Ok(()) => 0,
             Err(error) => {
                 drop(before);
-                failed(error)
+                set_errno(error);
+                -1
             }
         }
     })
@@ -165,25 +204,21 @@ unsafe fn hand_out(ends: [c_int; 2], to: *mut c_int) -> Result<(), Errno> {
         for fd in ends {
             let close = args::sys_close_args { fd: fd.marshal() };
             // SAFETY: no pointers. Nobody knows of the descriptor, nor that it could not be closed.
-            let _ = unsafe { make(entry::CLOSE.number, &close) };
+            let _ = unsafe { make(entry::CLOSE.number, &Marshalled::new(&close)) };
         }
     }
     result
 }
 
-/// Sets errno; what the function then returns.
-fn failed<V: Value>(error: Errno) -> V {
+fn set_errno(error: Errno) {
     errno::set(errno::number(error));
-    V::FAILED
 }
 
 /// # Safety
 /// As for [`rumpclient::Client::syscall`].
-unsafe fn make<A: Args>(number: u32, args: &A) -> Result<[Register; 2], Errno> {
-    let mut bytes = [0; MAX_ARGS_SIZE];
-    args.write(&mut bytes);
+unsafe fn make(number: u32, args: &Marshalled) -> Result<[Register; 2], Errno> {
     let mut retval = [0; 2];
     // SAFETY: passed on from the caller.
-    unsafe { api::make(number, &bytes[..A::SIZE], &mut retval) }?;
+    unsafe { api::make(number, &args.bytes[..args.len], &mut retval) }?;
     Ok(retval)
 }
