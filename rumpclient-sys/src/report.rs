@@ -2,7 +2,6 @@
 
 use core::fmt;
 use std::panic;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static QUIET: AtomicBool = AtomicBool::new(false);
@@ -38,8 +37,5 @@ pub(crate) fn contained<R>(failed: R, body: impl FnOnce() -> R) -> R {
 /// Has panics reported in this module's way. The hook is this library's own: other Rust code in the
 /// program has its own copy of std.
 pub(crate) fn panics() {
-    static SET: Once = Once::new();
-    SET.call_once(|| {
-        panic::set_hook(Box::new(|panic| say(format_args!("internal error: {panic}"))));
-    });
+    panic::set_hook(Box::new(|panic| say(format_args!("internal error: {panic}"))));
 }

@@ -8,7 +8,7 @@ use nix::errno::Errno as Host;
 use nix::libc::pid_t;
 use rumpclient::{Client, Fork, Prefork};
 
-use super::{failed, not_connected};
+use super::{failed, hijack, not_connected};
 use crate::errno::{self, Preserved};
 use crate::report::contained;
 use crate::{cookies, current, vforked};
@@ -104,6 +104,7 @@ pub extern "C" fn rumpclient_fork_vparent(cookie: *mut RumpclientFork) {
 pub extern "C" fn rumpclient_fork() -> pid_t {
     contained(-1, || {
         let Some(client) = current::get() else { return not_connected() };
+        hijack::adopt_host_fork();
         // SAFETY: what a child of fork(2) may do is the C program's to know, as with fork(2).
         match unsafe { client.fork() } {
             Ok(Fork::Parent { child }) => child,
@@ -124,6 +125,7 @@ pub extern "C" fn rumpclient_fork() -> pid_t {
 pub extern "C" fn rumpclient_daemon(nochdir: c_int, noclose: c_int) -> c_int {
     contained(-1, || {
         let Some(client) = current::get() else { return not_connected() };
+        hijack::adopt_host_fork();
         // SAFETY: as for rumpclient_fork().
         match unsafe { client.daemon(nochdir != 0, noclose != 0) } {
             Ok(daemon) => {

@@ -8,6 +8,7 @@
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::hint::black_box;
 use core::mem;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno as Host;
 use nix::libc;
@@ -92,8 +93,13 @@ pub unsafe extern "C" fn rumphijack_dlsym(
 type Dlsym = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
 type HostFork = unsafe extern "C" fn() -> libc::pid_t;
 
-/// Finds the host's `fork` past a preloaded library that has its own.
+/// Finds the host's `fork` past a preloaded library that has its own. To be called before a fork: one
+/// search takes as long as half a handshake, and few programs fork.
 pub(super) fn adopt_host_fork() {
+    static ADOPTED: AtomicBool = AtomicBool::new(false);
+    if ADOPTED.load(Ordering::Acquire) {
+        return;
+    }
     const OVERRIDE: &CStr = c"rumphijack_dlsym";
     // SAFETY: a search for a name; nothing is called.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, OVERRIDE.as_ptr()) };
@@ -113,6 +119,7 @@ pub(super) fn adopt_host_fork() {
             rumpclient::set_host_fork(fork);
         }
     }
+    ADOPTED.store(true, Ordering::Release);
 }
 
 /// The host's number of the signal that NetBSD numbers `signal`, or -1 where it has none.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::libc::time_t;
 use rumpclient::{Builder, Client, Error, LinkEvent, RaisePolicy, RetryPolicy, SignalSet};
 
-use super::{failed, hijack};
+use super::failed;
 use crate::report::{contained, say};
 use crate::{current, errno, report};
 
@@ -28,13 +28,14 @@ static RETRY: AtomicIsize = AtomicIsize::new(0);
 #[unsafe(no_mangle)]
 pub extern "C" fn rumpclient_init() -> c_int {
     contained(-1, || {
-        if current::get().is_some_and(Client::is_own) {
-            return 0;
+        match current::get() {
+            Some(client) if client.is_own() => return 0,
+            // A parent process has done that.
+            Some(_) => {}
+            None => report::panics(),
         }
-        report::panics();
         report::read_environment();
         errno::read_environment();
-        hijack::adopt_host_fork();
         let client = builder().from_env();
         consume_announcement();
         match client {
