@@ -66,18 +66,25 @@ impl Client {
     /// # Errors
     /// [`Error::Kernel`] or [`Error::Refused`] by the kernel; the end of the connection otherwise.
     pub fn prefork(&self) -> Result<Prefork, Error> {
-        let link = self.link();
+        let key = self.prefork_key()?;
+        Ok(self.cookie(key, self.link().retry()))
+    }
+
+    fn prefork_key(&self) -> Result<PreforkKey, Error> {
         let deadline = self.call_deadline();
         let prefork = |session: &Session| session.prefork(deadline);
-        let key = link.run(deadline, prefork).map_err(|failure| self.failure_error(failure))?;
-        Ok(Prefork {
+        self.link().run(deadline, prefork).map_err(|failure| self.failure_error(failure))
+    }
+
+    fn cookie(&self, key: PreforkKey, retry: RetryPolicy) -> Prefork {
+        Prefork {
             key,
-            address: link.address().clone(),
-            settings: link.shared_settings(),
-            retry: link.retry(),
+            address: self.link().address().clone(),
+            settings: self.link().shared_settings(),
+            retry,
             lineage: sys::lineage(),
             spent: false,
-        })
+        }
     }
 
     /// Forks this process, in the kernel and on the host: `rumpclient_fork()` of `rumpclient(3)`.
@@ -96,7 +103,9 @@ impl Client {
     /// In the parent: those of [`prefork`](Self::prefork), and [`Error::Io`] when the host cannot
     /// fork. In the child: see [`Fork::Child`].
     pub unsafe fn fork(&self) -> Result<Fork, Error> {
-        let prefork = self.prefork()?;
+        let key = self.prefork_key()?;
+        // Only before the fork: another thread may have the lock in the child for ever.
+        let retry = self.link().retry();
         // libc's fork holds its allocator's locks: no handler may come on top that makes a call.
         let signals = SignalsBlocked::new();
         // SAFETY: passed on from the caller.
@@ -105,14 +114,12 @@ impl Client {
         match forked {
             Ok(sys::Forked::Child) => {
                 self.link().session().close_in_child();
-                Ok(Fork::Child(prefork.attach()))
+                Ok(Fork::Child(self.cookie(key, retry).attach()))
             }
-            Ok(sys::Forked::Parent { child }) => {
-                prefork.hand_over();
-                Ok(Fork::Parent { child })
-            }
+            // Nothing is written here that need not be: the host copies every page for the child.
+            Ok(sys::Forked::Parent { child }) => Ok(Fork::Parent { child }),
             Err(source) => {
-                drop(prefork);
+                drop(self.cookie(key, retry));
                 Err(Error::Io { stage: Stage::Calls, source })
             }
         }
