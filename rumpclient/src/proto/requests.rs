@@ -26,8 +26,10 @@ struct Slot<T> {
 
 impl<T> Default for Requests<T> {
     fn default() -> Self {
-        let reserved = Slot { generation: 0, request: None };
-        Self { slots: vec![reserved], free: Vec::new(), len: 0 }
+        // Room for one more, which is as many as most clients ever have at a time.
+        let mut slots = Vec::with_capacity(2);
+        slots.push(Slot { generation: 0, request: None });
+        Self { slots, free: Vec::new(), len: 0 }
     }
 }
 

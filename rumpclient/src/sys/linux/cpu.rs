@@ -1,7 +1,7 @@
 //! Who can run while this thread does.
 
 use rustix::process::{Pid, RawPid};
-use rustix::thread::{CpuSet, sched_getaffinity};
+use rustix::thread::sched_getaffinity;
 
 use super::{Fd, peer_credentials};
 
@@ -14,7 +14,6 @@ pub(crate) fn leaves_room(stream: &Fd) -> bool {
     }
     let server = peer_credentials(stream).ok().and_then(|(pid, ..)| Pid::from_raw(pid as RawPid));
     let theirs = server.and_then(|pid| sched_getaffinity(Some(pid)).ok());
-    theirs.is_some_and(|theirs| {
-        (0..CpuSet::MAX_CPU).any(|cpu| theirs.is_set(cpu) && !ours.is_set(cpu))
-    })
+    // Ours is one: theirs has another, unless it is the same.
+    theirs.is_some_and(|theirs| theirs != ours)
 }
