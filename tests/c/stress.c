@@ -78,7 +78,10 @@ pause_for(unsigned int *random, unsigned int microseconds)
 	nanosleep(&time, NULL);
 }
 
-/* Writes to a file, and reads it back. */
+/*
+ * Writes to a file, and reads it back. A new one each time, or a real kernel hangs: "Stress" in
+ * docs/testing.md says why.
+ */
 static void
 file(int number, unsigned char byte)
 {
@@ -87,6 +90,8 @@ file(int number, unsigned char byte)
 	int fd, i;
 
 	snprintf(path, sizeof(path), "/tmp/stress%d", number);
+	if (rump_sys_unlink(path) == -1 && errno != NB_ENOENT)
+		worked(-1);
 	fd = rump_sys_open(path, NB_O_RDWR | NB_O_CREAT, 0644);
 	if (!worked(fd))
 		return;
