@@ -50,7 +50,8 @@ extern "C" fn call(_: i32) {
 struct Work<'w> {
     client: &'w Client,
     load: Load,
-    mix: Mix,
+    /// Calls whose answers are known, where the kernel stays.
+    mix: Option<Mix>,
     done: AtomicBool,
     calls: AtomicU64,
     preforks: AtomicU64,
@@ -70,7 +71,7 @@ pub(crate) fn run(load: Load, time: Duration, seed: u64) {
     let work = Work {
         client,
         load,
-        mix: Mix::new(client),
+        mix: (load == Load::Steady).then(|| Mix::new(client)),
         done: AtomicBool::new(false),
         calls: AtomicU64::new(0),
         preforks: AtomicU64::new(0),
@@ -138,11 +139,9 @@ impl Work<'_> {
         while self.goes_on() {
             letting_in(Signal::SIGALRM, || {
                 for _ in 0..random.usize(1..200) {
-                    match self.load {
-                        Load::Steady => {
-                            self.mix.call(self.client, random.usize(..), random.usize(..1000));
-                        }
-                        Load::Restarts => calls_amid_restarts(self.client, &path),
+                    match &self.mix {
+                        Some(mix) => mix.call(self.client, random.usize(..), random.usize(..1000)),
+                        None => calls_amid_restarts(self.client, &path),
                     }
                     self.calls.fetch_add(1, Ordering::Relaxed);
                 }
@@ -193,19 +192,19 @@ impl Work<'_> {
     }
 
     fn fork_once(&self) -> Result<Child, Error> {
-        try_fork(self.client, |client| match client {
-            Ok(client) if self.load == Load::Steady => {
+        try_fork(self.client, |client| match (client, &self.mix) {
+            (Ok(client), Some(mix)) => {
                 assert_ne!(client.rump_sys_getpid(), Ok(PID.load(Ordering::Relaxed)));
-                let copy = client.rump_sys_dup(self.mix.file()).expect("it is inherited");
+                let copy = client.rump_sys_dup(mix.file()).expect("it is inherited");
                 assert_eq!(client.rump_sys_close(copy), Ok(()));
             }
-            Ok(client) => {
+            (Ok(client), None) => {
                 // The parent waits for the child, which may not wait for a kernel.
                 client.set_retry(RetryPolicy::Never);
                 let result = client.rump_sys_getpid();
                 assert!(result.is_ok() || result == Err(Errno::LINK_LOST), "{result:?}");
             }
-            Err(error) => assert!(self.is_expected(&error), "{error}"),
+            (Err(error), _) => assert!(self.is_expected(&error), "{error}"),
         })
     }
 
