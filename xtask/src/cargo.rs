@@ -15,6 +15,14 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
+/// A line of `rustc -vV`, such as `release` or `host`.
+pub(crate) fn rustc(key: &str) -> Result<String, Failure> {
+    let output = Command::new("rustc").arg("-vV").output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
+    Ok(line.ok_or_else(|| format!("rustc does not say its {key}"))?.to_owned())
+}
+
 /// Builds a program as it is meant to be run; where it is.
 pub(crate) fn release_program(what: &[&str]) -> Result<PathBuf, Failure> {
     let mut build = command(&["build", "--quiet", "--release", "--message-format=json"]);

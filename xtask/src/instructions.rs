@@ -70,11 +70,7 @@ const PROGRAM: &str = "instructions";
 
 /// Compiler and target.
 fn compiler() -> Result<String, Failure> {
-    let output = Command::new("rustc").arg("-vV").output()?;
-    let text = String::from_utf8(output.stdout)?;
-    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
-    let (release, host) = (value("release: "), value("host: "));
-    Ok(format!("rustc {} {}", release.unwrap_or("?"), host.unwrap_or("?")))
+    Ok(format!("rustc {} {}", cargo::rustc("release")?, cargo::rustc("host")?))
 }
 
 fn count_all(program: &Path) -> Result<Counts, Failure> {

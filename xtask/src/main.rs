@@ -9,6 +9,7 @@ mod demo;
 mod diff;
 mod dist;
 mod fuzz;
+mod hostile;
 mod instructions;
 mod list;
 mod masters;
@@ -34,6 +35,7 @@ Commands:
   instructions [--update]              count instructions, against a baseline
   dist --prefix DIR [--destdir DIR]    build the C library and install it
   fuzz [TARGET] [--seconds N]          run the fuzzers, each for a while
+  hostile [--valgrind] [FILTER]        meet hostile servers under a memory checker
   stress [--minutes N] [--seed N] …    load kernels with all that a client can do
   model [--orders N] [FILTER]          try the orders in which threads may meet
   check-masters [--test] [FILE ...]    compile, and test, a copy made from other tables
@@ -66,6 +68,7 @@ fn run(command: &str, args: lexopt::Parser) -> Result<ExitCode, Failure> {
         "dist" => dist::run(args),
         "demo" => demo::run(args),
         "fuzz" => fuzz::run(args),
+        "hostile" => hostile::run(args),
         "model" => model::run(args),
         "stress" => stress::run(args),
         "check-masters" => masters::run(args),
