@@ -1,6 +1,5 @@
 //! Some of the C library's cases once more, below valgrind: at least one of each kind. All of them
-//! take minutes, and then some whose bad pointers valgrind reports before the host refuses them:
-//! `HOSTILE_CHECKER="valgrind -q --error-exitcode=99" cargo test -p rumpclient-tests --test hostile`.
+//! take minutes: `cargo xtask hostile --valgrind`.
 
 use std::env;
 use std::process::Command;
