@@ -299,7 +299,8 @@ main(int argc, char **argv)
 	for (i = 0; i < count; i++)
 		CHECK_EQ(pthread_join(threads[i], NULL), 0);
 
-	CHECK_EQ(open_descriptors(), descriptors);
+	/* The library has one more once it has copied enough. */
+	CHECK(open_descriptors() <= descriptors + 1);
 	CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
 	CHECK_EQ(errno, ECHILD);
 	CHECK(rump_sys_getpid() != -1);
