@@ -273,7 +273,8 @@ main(int argc, char **argv)
 	end = time(NULL) + atoi(argv[2]);
 	if (restarts)
 		rumpclient_setconnretry(RUMPCLIENT_RETRYCONN_INFTIME);
-	CHECK_EQ(rumpclient_init(), 0);
+	while (rumpclient_init() != 0)
+		CHECK(restarts);
 	me = rump_sys_getpid();
 	descriptors = open_descriptors();
 	for (i = 3; i < HIGHEST && strncmp(stream, "socket:", 7) != 0; i++)

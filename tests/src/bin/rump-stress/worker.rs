@@ -66,7 +66,13 @@ pub(crate) fn run(load: Load, time: Duration, seed: u64) {
         Load::Steady => RetryPolicy::Never,
         Load::Restarts => RetryPolicy::Forever,
     };
-    let client = Client::builder().retry(policy).from_env().expect("the kernel takes a client");
+    let client = loop {
+        match Client::builder().retry(policy).from_env() {
+            Ok(client) => break client,
+            // It has been killed in between.
+            Err(error) => assert!(load == Load::Restarts, "{error}"),
+        }
+    };
     let client = CLIENT.get_or_init(|| client);
     let work = Work {
         client,
