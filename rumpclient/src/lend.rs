@@ -105,6 +105,12 @@ impl Lends {
         self.regions.iter().find_map(|lent| lent.string_span(address, max))
     }
 
+    /// How much of the region that ends the kernel's data at `address` is still to be filled, if
+    /// it goes on.
+    pub(crate) fn room_after(&self, address: usize) -> usize {
+        self.regions.iter().find_map(|lent| lent.room_after(address)).unwrap_or(0)
+    }
+
     /// Any memory, where the call lends everything.
     pub(crate) fn anywhere(&self, address: usize, len: usize) -> Option<Span> {
         // SAFETY: only unsafe entry points make calls that lend everything, and their contract

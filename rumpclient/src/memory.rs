@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::io;
 use std::ptr;
 
@@ -112,6 +112,9 @@ fn land_run(window: &View, held: usize, landings: &[Landing]) -> (usize, usize) 
 /// this also bounds what a server can have the library allocate.
 const STRING_MAX: usize = 16 << 10;
 
+/// How much of a string is read at once, bytes: most paths are shorter.
+const STRING_CHUNK: usize = 256;
+
 impl Lent {
     /// `len` bytes at `address`.
     ///
@@ -133,7 +136,7 @@ impl Lent {
             Trust::Borrowed => {
                 let start = ptr::with_exposed_provenance(address);
                 // SAFETY: borrowed from a C string, says the caller.
-                Extent::Bytes(unsafe { std::ffi::CStr::from_ptr(start) }.to_bytes_with_nul().len())
+                Extent::Bytes(unsafe { CStr::from_ptr(start) }.to_bytes_with_nul().len())
             }
         };
         Self { address, extent, dir: Dir::In, trust }
@@ -158,6 +161,16 @@ impl Lent {
             }
         };
         covered.then_some(Span { address, len, trust: self.trust })
+    }
+
+    /// Bytes lent for writing from `address` on, if that lies in the region or at its end.
+    pub(crate) fn room_after(&self, address: usize) -> Option<usize> {
+        match self.extent {
+            Extent::Bytes(size) if self.allows(Dir::Out) => {
+                size.checked_sub(address.checked_sub(self.address)?)
+            }
+            _ => None,
+        }
     }
 
     /// The span from `address` to the end of what is lent there for reading, at most `max` bytes,
@@ -268,21 +281,21 @@ impl Span {
 
     fn read_string_up_to(&self, max: usize) -> Result<Vec<u8>, Fault> {
         let page = sys::page_size();
-        let mut string = Vec::new();
+        let (mut string, mut chunk) = (Vec::new(), [0; STRING_CHUNK]);
         while string.len() < self.len {
             if string.len() > max {
                 return Err(Fault);
             }
             // A chunk stays within a page, so that a string may end right before unmapped memory.
             let at = self.address.wrapping_add(string.len());
-            let chunk = (page - at % page).min(self.len - string.len());
-            let old = string.len();
-            string.resize(old + chunk, 0);
-            self.skip(old).read(&mut string[old..])?;
-            if let Some(nul) = string[old..].iter().position(|&byte| byte == 0) {
-                string.truncate(old + nul + 1);
+            let len = (page - at % page).min(self.len - string.len()).min(chunk.len());
+            let chunk = &mut chunk[..len];
+            self.skip(string.len()).read(chunk)?;
+            if let Ok(end) = CStr::from_bytes_until_nul(chunk) {
+                string.extend_from_slice(end.to_bytes_with_nul());
                 break;
             }
+            string.extend_from_slice(chunk);
         }
         Ok(string)
     }

@@ -269,7 +269,7 @@ impl Session {
         let session = Arc::new(Self {
             watch: SignalWatch::new().map_err(connecting)?,
             lineage: sys::lineage(),
-            solo: Solo::new(buffer.view().clone()),
+            solo: Solo::new(buffer.view().clone()).map_err(connecting)?,
             state: Mutex::new(State { resumed, ..State::default() }),
             rx: Mutex::new(Rx::new(settings.frame_cap, resumed, buffer)),
             tx: Mutex::default(),
@@ -318,7 +318,7 @@ impl Session {
 
     /// The session's host descriptors, but for those that have been given up.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = &Fd> {
-        let always = [&self.stream, self.watch.descriptor()];
+        let always = [&self.stream, self.watch.descriptor(), self.solo.bell()];
         always.into_iter().chain(self.solo.window()).filter(|descriptor| descriptor.is_held())
     }
 
@@ -560,6 +560,8 @@ impl Session {
                 .is_ok_and(|ready| ready.read)
         {
             (state.receiver, state.unaware) = (None, None);
+            // If it does nothing but wait, what it waits for will be taken from under it.
+            self.solo.ring();
         }
     }
 

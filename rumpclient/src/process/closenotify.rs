@@ -37,7 +37,7 @@ impl Client {
     pub fn close_notify(&self, fd: RawFd, variant: CloseVariant) -> Result<RawFd, Error> {
         let session = self.link().session();
         session.check_process().map_err(|failure| self.failure_error(failure))?;
-        let ours: SmallVec<[RawFd; 3]> = session.descriptors().map(sys::number).collect();
+        let ours: SmallVec<[RawFd; 4]> = session.descriptors().map(sys::number).collect();
         match variant {
             CloseVariant::FcloseM => {
                 let _signals = SignalsBlocked::new();

@@ -28,7 +28,13 @@ mod call {
     pub(super) const STORE: u32 = 2;
     /// Returns its argument, and raises a signal.
     pub(super) const RAISE: u32 = 3;
+    /// Fills [`FILLED`](super::FILLED) bytes at its first argument with the lowest byte of its
+    /// second, and returns that.
+    pub(super) const FILL: u32 = 4;
 }
+
+/// Bytes that a long call fills: so many that frames are let gather.
+const FILLED: usize = 24 << 10;
 
 /// Bytes of the banner, which says which protocol this is.
 const BANNER: &[u8] = b"RUMPSP-0.4-NetBSD-7.99.34/amd64\n";
@@ -118,6 +124,17 @@ fn store(session: &Session) {
     assert_eq!(unsafe { address.read_volatile() }, value);
 }
 
+fn fill(session: &Session) {
+    let (value, mut place) = (unique(), vec![0_u8; FILLED]);
+    let address = place.as_mut_ptr();
+    let mut lends = Lends::default();
+    // SAFETY: the place outlives the call, and nobody else uses it meanwhile.
+    unsafe { lends.add(&Region { address, len: FILLED, dir: Dir::Out }) };
+    let args = [address.expose_provenance() as u64, value];
+    assert_eq!(run(session, call::FILL, args, lends).unwrap(), value);
+    assert!(std::hint::black_box(place).iter().all(|&byte| byte == value as u8));
+}
+
 fn prefork(session: &Session) {
     let PreforkKey(key) = session.prefork(None).unwrap();
     assert_eq!(key, [1, 2, 3, 4]);
@@ -142,6 +159,21 @@ fn calls_with_data() {
     check(|session| {
         let calls = |session: &Session| (0..2).for_each(|_| store(session));
         together(session, vec![calls, calls]);
+    });
+}
+
+#[test]
+fn calls_with_much_data() {
+    check(|session| {
+        let session = Arc::clone(session);
+        let other = Arc::clone(&session);
+        let filler = thread::spawn(move || {
+            fill(&session);
+            signal(&session);
+            fill(&session);
+        });
+        echo(&other);
+        filler.join().unwrap();
     });
 }
 
@@ -260,7 +292,11 @@ impl Server {
 
     fn say_frame(&mut self, class: Class, kind: Kind, reqno: u64, aux: u32, body: &[u8]) {
         let header = Header::new(class, kind, reqno, aux, body.len());
-        self.say(&[&header.encode()[..], body].concat());
+        let frame = [&header.encode()[..], body].concat();
+        // A stream has no frames: what comes of one at a time is anybody's guess.
+        let (front, back) = frame.split_at(thread_rng().gen_range(0..=frame.len()));
+        self.say(front);
+        self.say(back);
     }
 
     fn answer(&mut self, header: Header, body: &[u8]) {
@@ -281,6 +317,16 @@ impl Server {
                     call::STORE => {
                         let parts = [8, first, second].map(u64::to_ne_bytes).concat();
                         self.say_frame(Class::Request, Kind::Copyout, 1, 0, &parts);
+                        result = second;
+                    }
+                    call::FILL => {
+                        const FRAME: usize = 4 << 10;
+                        for at in (0..FILLED).step_by(FRAME) {
+                            let head = [FRAME as u64, first + at as u64].map(u64::to_ne_bytes);
+                            let data = [second as u8; FRAME];
+                            let parts = [&head.concat()[..], &data].concat();
+                            self.say_frame(Class::Request, Kind::Copyout, 1, 0, &parts);
+                        }
                         result = second;
                     }
                     call::RAISE => self.say_frame(Class::Request, Kind::Raise, 1, 13, &[]),

@@ -21,7 +21,8 @@
 //!
 //! That is what the [`Record`]s are for: what a host call has moved is written down, and one that is
 //! still to be made is spoilt. The thread finds the gate lost at its next step and is an ordinary
-//! caller from then on. A step that changes more than its own variables, PLACING, is made with
+//! caller from then on. If it waits, it goes on waiting for the stream, for everybody; a bell is rung
+//! when that is in vain, or has not begun. A step that changes more than its own variables, PLACING, is made with
 //! signals held back: nobody passes the gate then. So is SENDING where other threads make calls,
 //! too: a handler on top of it keeps them out.
 
@@ -43,8 +44,8 @@ use crate::proto::header::Kind;
 use crate::proto::inbound::{Event, HEAD_MAX, Inbound, Reply};
 use crate::proto::requests;
 use crate::sync::PoisonError;
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use crate::sys::{self, Fd, Patience, Record, SignalsBlocked, Thread, View};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sys::{self, Bell, Fd, Heard, Record, SignalsBlocked, Thread, View};
 use crate::table::Dir;
 
 /// The gate: what is going on, the thread that it goes on in, and counts of calls and of what a call
@@ -104,10 +105,6 @@ impl Gate {
     }
 }
 
-/// How long a call may wait before it goes on the books anyway. Whoever has taken its answer, in
-/// place of a thread that was slow to come round, cannot wake it here.
-const ALONE_MAX: Duration = Duration::from_secs(1);
-
 /// What a call has that is on no books.
 #[derive(Debug)]
 pub(super) struct Solo {
@@ -120,14 +117,24 @@ pub(super) struct Solo {
     send: Record,
     /// Of what has been received and not been dealt with.
     receive: Record,
-    /// How long its thread waits for the next.
-    patience: Patience,
+    /// Bytes of a frame that has not arrived whole, at the front of the buffer: what is received goes
+    /// behind them.
+    kept: AtomicUsize,
+    /// Rung for a thread that waits, or is about to, for what it will not get there.
+    bell: Bell,
     /// The receiver's buffer.
     buffer: View,
     /// The thread that has made the latest calls, and how many in a row.
     caller: AtomicU32,
     row: AtomicU32,
 }
+
+/// With less data than this to come, it is taken as it comes, bytes: four frames of most servers.
+const GATHERED_MIN: usize = 16 << 10;
+
+/// How long frames are let gather. The server may need the time to get at the socket; what it takes
+/// until that is full is several times as much.
+const GATHERING: Duration = Duration::from_micros(3);
 
 /// After so many calls in a row of the same thread, no other is expected.
 const ROW: u32 = 16;
@@ -176,20 +183,31 @@ struct Data {
 
 impl Solo {
     /// With the gate shared until somebody closes the books.
-    pub(super) fn new(buffer: View) -> Self {
+    pub(super) fn new(buffer: View) -> std::io::Result<Self> {
         let place = Place { frame: body::prefork(0), lends: Lends::default(), unfinished: None };
-        Self {
+        Ok(Self {
             gate: AtomicU64::new(SHARED),
             called: AtomicBool::new(false),
             entered: AtomicBool::new(false),
             place: UnsafeCell::new(place),
             send: Record::new(),
             receive: Record::new(),
-            patience: Patience::default(),
+            kept: AtomicUsize::new(0),
+            bell: Bell::new()?,
             buffer,
             caller: AtomicU32::new(0),
             row: AtomicU32::new(0),
-        }
+        })
+    }
+
+    /// The bell's descriptor.
+    pub(super) fn bell(&self) -> &Fd {
+        self.bell.descriptor()
+    }
+
+    /// Calls off the wait of the thread whose call has been entered in the books.
+    pub(super) fn ring(&self) {
+        self.bell.ring();
     }
 
     /// The descriptor of the file that the receiver's buffer has become, if it has.
@@ -241,14 +259,30 @@ impl Solo {
         place.frame = frame.with_reqno(gate.reqno());
         place.lends = lends;
         let bytes = place.frame.as_bytes();
+        self.bell.reset();
         // Not earlier: whoever has opened the books says so after the gate does.
         self.entered.store(false, Ordering::Relaxed);
         // SAFETY: the records go with the place, and stay where they are.
         unsafe {
             self.send.prepare(bytes.as_ptr().cast_mut(), bytes.len());
-            self.receive.prepare(self.buffer.start(), BUFFER);
+            self.prepare_to_receive(0);
         }
         self.called.store(true, Ordering::Release);
+    }
+
+    /// Gets ready to receive behind the first `kept` bytes of the buffer.
+    ///
+    /// # Safety
+    /// The place must be this thread's.
+    unsafe fn prepare_to_receive(&self, kept: usize) {
+        self.kept.store(kept, Ordering::Relaxed);
+        // SAFETY: the record and the buffer go with the place.
+        unsafe { self.receive.prepare(self.buffer.start().add(kept), BUFFER - kept) };
+    }
+
+    /// How many bytes have been received and not been dealt with.
+    fn pending(&self) -> usize {
+        self.kept.load(Ordering::Relaxed) + self.receive.moved().unwrap_or(0)
     }
 
     /// Whether a thread other than the one at the gate may open the books.
@@ -314,27 +348,32 @@ impl Session {
         // Held back from when they first have to be; to wait lets them in.
         let mut signals = None;
         let mut awaited = Awaited::Answer;
+        // How much data may follow on what has come.
+        let mut more = 0;
         for round in 1.. {
             if round % AWAKE_MAX == 0 {
                 // What comes without a pause does not make the thread wait.
                 signals = None;
             }
-            if deadline.is_some_and(|deadline| deadline <= sys::now())
-                || !self.receive_alone(gate, awaited, signals.as_ref(), deadline)
-            {
+            if deadline.is_some_and(|deadline| deadline <= sys::now()) {
                 return None;
             }
-            self.read_burst(solo.receive.moved()?, gate.reqno(), &mut burst)?;
+            let received = more >= GATHERED_MIN && signals.is_some() && self.gather(gate);
+            if !received && !self.receive_alone(gate, awaited, signals.as_ref(), deadline) {
+                return None;
+            }
+            solo.receive.moved().filter(|&moved| moved > 0)?;
+            let len = solo.pending();
+            let read = self.read_burst(len, gate.reqno(), &mut burst)?;
             let mut state = RECEIVING;
             if !(burst.data.is_empty() && matches!(burst.last, Some(Last::Answer(_)))) {
                 // Whoever comes on top is to find it dealt with and accounted for, or neither.
                 signals.get_or_insert_with(SignalsBlocked::new);
-                if self.check_process().is_err()
-                    || !solo.pass(gate.to(RECEIVING), gate.to(PLACING))
-                    || !self.place_data(&burst.data, gate)
+                if self.check_process().is_err() || !solo.pass(gate.to(RECEIVING), gate.to(PLACING))
                 {
                     return None;
                 }
+                more = self.place_data(&burst.data, gate)?;
                 state = PLACING;
             }
             let finished = match burst.last.take() {
@@ -354,8 +393,9 @@ impl Session {
                 }
                 None => true,
             };
-            // SAFETY: the record is this thread's in PLACING.
-            unsafe { solo.receive.prepare(solo.buffer.start(), BUFFER) };
+            solo.buffer.move_to_front(read, len - read);
+            // SAFETY: the place is this thread's in PLACING.
+            unsafe { solo.prepare_to_receive(len - read) };
             // Whoever has seen the gate in this round, with its outcome, cannot pass it in the next.
             let next = gate.next_round();
             if !(finished && solo.pass(gate.to(PLACING), next.to(WAITING))) {
@@ -374,18 +414,18 @@ impl Session {
         signals: Option<&SignalsBlocked>,
         deadline: Option<Instant>,
     ) -> bool {
-        let look = |patience| {
-            self.solo.patience.set(patience);
-            // A handler that opens the books after this calls the wait off.
+        let look = |timeout| {
+            // A handler that opens the books after this rings the bell.
             if self.solo.gate() != gate.to(WAITING) {
                 return Err(());
             }
-            let ready = self.solo.patience.wait(&self.stream, signals).map_err(drop)?;
+            let bell = &self.solo.bell;
+            let heard = sys::poll_lone(&self.stream, bell, signals, timeout).map_err(drop)?;
             // In the child of a handler that forked, the stream is the parent's.
             self.check_process().map_err(drop)?;
-            Ok(ready)
+            if heard == Heard::Bell { Err(()) } else { Ok(heard == Heard::Stream) }
         };
-        let ready = match self.stay_awake(awaited, || look(Duration::ZERO)) {
+        let ready = match self.stay_awake(awaited, || look(Some(Duration::ZERO))) {
             Ok(false) => self.sleep_alone(look, awaited, deadline),
             awake => awake,
         };
@@ -395,32 +435,55 @@ impl Session {
             && unsafe { self.solo.receive.receive(&self.stream) }.is_ok_and(|received| received)
     }
 
-    /// Sleeps until `look`, which waits for a time, finds something; `false` when the call is to go on
-    /// the books instead.
+    /// Lets the server send more of its data before it is taken, all at once, and receives; whether
+    /// there was something. To look for every single frame would take longer than the frame.
+    fn gather(&self, gate: Gate) -> bool {
+        if self.spin.learns() {
+            let began = sys::now();
+            while sys::now() - began < GATHERING {
+                std::hint::spin_loop();
+            }
+        } else {
+            sys::yield_cpu();
+        }
+        self.solo.pass(gate.to(WAITING), gate.to(RECEIVING))
+            // SAFETY: as in `receive_alone`.
+            && match unsafe { self.solo.receive.receive(&self.stream) } {
+                Ok(false) => {
+                    self.solo.pass(gate.to(RECEIVING), gate.to(WAITING));
+                    false
+                }
+                received => received.is_ok(),
+            }
+    }
+
+    /// Sleeps until `look`, which waits for a time, finds something; `false` when the deadline passes
+    /// first.
     fn sleep_alone(
         &self,
-        look: impl Fn(Duration) -> Result<bool, ()>,
+        look: impl Fn(Option<Duration>) -> Result<bool, ()>,
         awaited: Awaited,
         deadline: Option<Instant>,
     ) -> Result<bool, ()> {
-        let asleep = sys::now();
-        let end = asleep + ALONE_MAX;
-        let until = deadline.map_or(end, |deadline| deadline.min(end));
+        let asleep = self.spin.learns().then(sys::now);
         loop {
-            let left = until.saturating_duration_since(sys::now());
-            if left.is_zero() {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(sys::now()));
+            if left.is_some_and(|left| left.is_zero()) {
                 return Ok(false);
             }
             if look(left)? {
-                self.spin.learn(awaited, Waited::Asleep(sys::now() - asleep));
+                if let Some(asleep) = asleep {
+                    self.spin.learn(awaited, Waited::Asleep(sys::now() - asleep));
+                }
                 return Ok(true);
             }
         }
     }
 
-    /// Takes `len` received bytes for what they are, if they are whole frames of data and no more
-    /// than one other, at the end. Changes nothing, and draws no conclusions from what is no good.
-    fn read_burst(&self, len: usize, reqno: u64, burst: &mut Burst) -> Option<()> {
+    /// Takes `len` received bytes for what they are, if they are frames of data, of which the last
+    /// may be incomplete, and no more than one other, at the end; how many bytes are of whole ones.
+    /// Changes nothing, and draws no conclusions from what is no good.
+    fn read_burst(&self, len: usize, reqno: u64, burst: &mut Burst) -> Option<usize> {
         let mut inbound = Inbound::resumed(self.settings.frame_cap);
         let mut at = 0;
         burst.data.clear();
@@ -430,8 +493,10 @@ impl Session {
             let head = &mut head[..HEAD_MAX.min(len - at)];
             self.solo.buffer.read(at, head);
             let step = inbound.handle_input(head).ok()?;
+            let Some(event) = step.event else { return Some(at) };
+            let frame = at;
             at += step.consumed;
-            match step.event? {
+            match event {
                 Event::Response { reqno: answered, reply: reply @ Reply::Syscall { .. } }
                     if answered == reqno =>
                 {
@@ -445,25 +510,30 @@ impl Session {
                     inbound.handle_payload(size);
                     at += size;
                 }
+                // A larger one is received straight into place.
+                Event::Copyout { len: size, .. } if size <= BUFFER - HEAD_MAX => {
+                    return Some(frame);
+                }
                 _ => return None,
             }
         }
-        (at == len && len > 0).then_some(())
+        (at == len).then_some(at)
     }
 
-    /// Copies data to the memory that the call lends, in PLACING; whether all of it could be copied.
-    fn place_data(&self, data: &[Data], gate: Gate) -> bool {
+    /// Copies data to the memory that the call lends, in PLACING; how much may follow on it. `None`
+    /// where not all of it could be copied.
+    fn place_data(&self, data: &[Data], gate: Gate) -> Option<usize> {
         // SAFETY: nobody passes the gate, or comes on top.
         let lends = unsafe { &(*self.solo.place.get()).lends };
         let mut landings = SmallVec::<[Landing; LANDINGS_MAX]>::new();
         for &Data { address, len, at } in data {
-            match lends.span(address, len, Dir::Out) {
-                Some(span) => landings.push(Landing { owner: gate.reqno(), span, at }),
-                None => return false,
-            }
+            let span = lends.span(address, len, Dir::Out)?;
+            landings.push(Landing { owner: gate.reqno(), span, at });
         }
-        let held = self.solo.receive.moved().unwrap_or(BUFFER);
-        memory::land(&self.solo.buffer, held, &landings) == landings.len()
+        if memory::land(&self.solo.buffer, self.solo.pending(), &landings) < landings.len() {
+            return None;
+        }
+        Some(data.last().map_or(0, |last| lends.room_after(last.address + last.len)))
     }
 
     /// Answers a copyin, in PLACING; whether all of it is on its way. `None` where the books are to
@@ -557,10 +627,13 @@ impl Session {
         if let Some(answer) = place.unfinished.take() {
             tx.push_front(answer);
         }
-        let pending = solo.receive.moved().unwrap_or(0);
+        let pending = solo.pending();
         solo.send.spoil();
         solo.receive.spoil();
-        solo.patience.call_off();
+        if own {
+            // The handler may have come when the thread below was about to wait.
+            solo.ring();
+        }
         solo.entered.store(true, Ordering::Release);
         self.note_queued(&tx);
         drop(tx);

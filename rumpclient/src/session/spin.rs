@@ -93,6 +93,16 @@ impl Spin {
         (pays && self.room.load(Ordering::Relaxed)).then_some(self.budget)
     }
 
+    /// Whether there is anything to be learnt from how long waits last.
+    pub(super) fn learns(&self) -> bool {
+        !self.budget.is_zero() && self.has_room()
+    }
+
+    /// Whether the kernel can run while a thread here stays awake, as of late.
+    pub(super) fn has_room(&self) -> bool {
+        self.room.load(Ordering::Relaxed)
+    }
+
     /// Takes note of how a wait went.
     pub(super) fn learn(&self, awaited: Awaited, waited: Waited) {
         let Learned { owed, price } = self.learned(awaited);

@@ -40,15 +40,16 @@ pub(crate) use host::{
 
 // Interest           which directions of a stream, and which signal watch, to wait for
 // poll_stream        waits for one of them, by a deadline
+// poll_lone          waits for a stream or a bell, with the caller's signals let in
+// Heard              what ended such a wait
 // Parker             where a thread sleeps until another one, or a signal, wakes it
 // Bell               a descriptor that is readable once somebody has rung
 // Record             a transfer whose outcome is in memory before the host's call returns
-// Patience           a wait for a stream that can be called off as it begins
 // leaves_room        whether the server can run while this thread does
 // yield_cpu          lets others run first
 // now                the time
 pub(crate) use host::{
-    Bell, Interest, Parker, Patience, Record, leaves_room, now, poll_stream, yield_cpu,
+    Bell, Heard, Interest, Parker, Record, leaves_room, now, poll_lone, poll_stream, yield_cpu,
 };
 
 // SignalsBlocked     holds signals back from this thread while it lives

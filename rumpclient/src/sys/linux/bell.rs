@@ -1,7 +1,5 @@
 //! Telling somebody who waits for descriptors.
 
-#![cfg_attr(not(feature = "tokio"), allow(dead_code))]
-
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -35,6 +33,19 @@ impl Bell {
             // SAFETY: the call reads the eight bytes of `one`.
             let _ = unsafe { syscall!(SYS_write, self.fd.as_raw_fd(), &raw const one, 8_usize) };
         }
+    }
+
+    /// Silences the descriptor if it has been rung. Nobody may be about to ring it.
+    pub(crate) fn reset(&self) {
+        if self.state.load(Ordering::Acquire) != 0 {
+            self.silence();
+            self.state.store(0, Ordering::Release);
+        }
+    }
+
+    /// The descriptor.
+    pub(crate) fn descriptor(&self) -> &Fd {
+        &self.fd
     }
 
     /// Has ringing leave the descriptor alone: who holds the bell looks what it was rung for.
@@ -87,5 +98,7 @@ mod tests {
         assert!(!bell.release());
         bell.ring();
         assert!(rings());
+        bell.reset();
+        assert!(!rings());
     }
 }

@@ -28,7 +28,7 @@ pub(crate) use folder::PrivateFolder;
 pub(crate) use lineage::lineage;
 pub(crate) use memory::{map_anonymous, page_size, read_process, write_process};
 pub(crate) use park::Parker;
-pub(crate) use poll::{Interest, poll_stream};
+pub(crate) use poll::{Heard, Interest, poll_lone, poll_stream};
 pub use process::execve;
 pub(crate) use process::{
     Forked, StringArray, change_to_root, close_inherited_watch, environment, exec, exit_now, fork,
@@ -36,7 +36,7 @@ pub(crate) use process::{
     stream_identity,
 };
 pub(crate) use program::{Thread, command_name, process_id, working_directory};
-pub(crate) use record::{Patience, Record};
+pub(crate) use record::Record;
 pub(crate) use signals::{SignalWatch, SignalsBlocked, raise_process};
 pub(crate) use socket::{
     Io, IoVec, connect_inet, connect_unix, peer_address, peer_credentials, recv, recv_vectored,

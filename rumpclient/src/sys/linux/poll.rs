@@ -1,13 +1,13 @@
 //! Waiting for the stream.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
-use super::{Fd, SignalWatch, wait};
+use super::{Bell, Fd, SignalWatch, SignalsBlocked, wait};
 
 /// What the waiting thread wants to do with the stream.
 #[derive(Clone, Copy, Debug)]
@@ -63,4 +63,54 @@ pub(crate) fn poll_stream(
         signal,
         ended,
     })
+}
+
+/// What ended a thread's wait for a stream of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// There is something to read, if only the end.
+    Stream,
+    /// The bell has been rung.
+    Bell,
+    /// The time is over, or a signal has been handled.
+    Nothing,
+}
+
+/// Waits until there is something to read or the bell is rung, for `timeout` at most; one of zero is
+/// a look at the stream alone. Signals that `signals` holds back are let in meanwhile.
+pub(crate) fn poll_lone(
+    stream: &Fd,
+    bell: &Bell,
+    signals: Option<&SignalsBlocked>,
+    timeout: Option<Duration>,
+) -> io::Result<Heard> {
+    let wanted = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut fds = [stream.as_raw_fd(), bell.as_raw_fd()].map(wanted);
+    let polled = if timeout == Some(Duration::ZERO) { &mut fds[..1] } else { &mut fds[..] };
+    match wait::poll_masked(polled, timeout, signals.map(SignalsBlocked::callers)) {
+        Ok(_) if fds[0].revents != 0 => Ok(Heard::Stream),
+        Ok(_) if fds[1].revents != 0 => Ok(Heard::Bell),
+        Ok(_) => Ok(Heard::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Heard::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::socket_pair;
+
+    #[test]
+    fn a_bell_that_rings_ends_the_wait_for_a_stream() {
+        let ((here, there), bell) = (socket_pair().unwrap(), Bell::new().unwrap());
+        let wait = |timeout| poll_lone(&here, &bell, None, timeout).unwrap();
+        assert_eq!(wait(Some(Duration::from_millis(1))), Heard::Nothing);
+        bell.ring();
+        assert_eq!(wait(None), Heard::Bell);
+        assert_eq!(wait(Some(Duration::ZERO)), Heard::Nothing, "it is not looked at");
+        bell.reset();
+        drop(there);
+        assert_eq!(wait(None), Heard::Stream);
+    }
 }

@@ -6,12 +6,10 @@
 
 use std::cell::UnsafeCell;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicIsize, AtomicU32, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::socket::outcome;
-use super::{Fd, Io, IoVec, SignalsBlocked, wait};
+use super::{Fd, Io, IoVec, wait};
 
 /// One call, to be made until it moves something.
 pub(crate) struct Record {
@@ -106,43 +104,6 @@ impl std::fmt::Debug for Record {
     }
 }
 
-/// How long to wait for a stream, which can still be called off when the wait is about to begin: a
-/// handler that runs in that moment would not interrupt it any more.
-#[derive(Debug, Default)]
-#[repr(C)]
-pub(crate) struct Patience {
-    // A timespec as the host's call has it.
-    seconds: AtomicIsize,
-    nanoseconds: AtomicIsize,
-}
-
-impl Patience {
-    /// Sets the time for the next wait. Whether it has been called off before is to be looked at
-    /// after this.
-    pub(crate) fn set(&self, time: Duration) {
-        self.seconds.store(time.as_secs().try_into().unwrap_or(isize::MAX), Ordering::Release);
-        self.nanoseconds.store(time.subsec_nanos() as isize, Ordering::Release);
-    }
-
-    /// Has the next wait end at once.
-    pub(crate) fn call_off(&self) {
-        self.set(Duration::ZERO);
-    }
-
-    /// Waits until there is something to read, if only the end. May return early, without it. Signals
-    /// that `signals` holds back are let in meanwhile.
-    pub(crate) fn wait(&self, socket: &Fd, signals: Option<&SignalsBlocked>) -> io::Result<bool> {
-        let mut wanted = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let (time, mask) = (std::ptr::from_ref(self).cast(), signals.map(SignalsBlocked::callers));
-        // SAFETY: a timespec is what this is.
-        match unsafe { wait::poll_one(&mut wanted, time, mask) } {
-            Ok(ready) => Ok(ready > 0),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,17 +141,5 @@ mod tests {
             assert!(record.receive(&there).is_err());
         }
         assert_eq!(record.moved(), None);
-    }
-
-    #[test]
-    fn a_wait_that_is_called_off_ends_at_once() {
-        let (here, there) = socket_pair().unwrap();
-        let patience = Patience::default();
-        patience.set(Duration::from_secs(3600));
-        patience.call_off();
-        assert!(!patience.wait(&here, None).unwrap());
-        patience.set(Duration::from_secs(3600));
-        drop(there);
-        assert!(patience.wait(&here, None).unwrap());
     }
 }

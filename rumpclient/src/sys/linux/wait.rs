@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::ptr;
 use std::sync::atomic::AtomicU32;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::thread::futex;
@@ -55,20 +55,22 @@ pub(super) fn poll(
     }
 }
 
-/// Polls one descriptor for the time at `time`, which may be changed meanwhile, and with another
-/// signal mask than this thread's, if one is given.
-///
-/// # Safety
-/// A timespec must be there.
-pub(super) unsafe fn poll_one(
-    wanted: &mut libc::pollfd,
-    time: *const libc::timespec,
+/// Polls for reading, with another signal mask than this thread's if one is given; how many of them
+/// are ready.
+pub(super) fn poll_masked(
+    wanted: &mut [libc::pollfd],
+    timeout: Option<Duration>,
     mask: Option<&Set>,
 ) -> io::Result<usize> {
-    let (list, mask) = (ptr::from_mut(wanted), mask.map_or(ptr::null(), ptr::from_ref));
-    // SAFETY: list and mask are live, and so is the time, says the caller, which the kernel counts
-    // down.
-    unsafe { syscall!(SYS_ppoll, list, 1_usize, time, mask, size_of::<Set>()) }
+    let time = timeout.map(|timeout| Timespec {
+        tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let mask = mask.map_or(ptr::null(), ptr::from_ref);
+    let (list, len) = (wanted.as_mut_ptr(), wanted.len());
+    // SAFETY: list, time and mask are live, or absent; the sizes given are theirs.
+    unsafe { syscall!(SYS_ppoll, list, len, time, mask, size_of::<Set>()) }
 }
 
 /// Moves one message by `sendmmsg(2)` or `recvmmsg(2)`.

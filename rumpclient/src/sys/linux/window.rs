@@ -90,6 +90,14 @@ impl View {
         unsafe { std::ptr::copy_nonoverlapping(start.add(at), to.as_mut_ptr(), to.len()) };
     }
 
+    /// Moves `len` bytes from `at` on to the front. For the window's owner, as [`read`](Self::read).
+    pub(crate) fn move_to_front(&self, at: usize, len: usize) {
+        let Mapping { start, len: end } = *self.mapping();
+        assert!(at <= end && len <= end - at, "within the window");
+        // SAFETY: as for `read`.
+        unsafe { std::ptr::copy(start.add(at), start, len) };
+    }
+
     /// Copies the bytes from `at` on to the places that `pieces` name, one behind the other; how
     /// many bytes were copied before one could not be written. The first `held` bytes stay what they
     /// are.

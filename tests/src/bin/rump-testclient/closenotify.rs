@@ -112,7 +112,7 @@ fn connect_without_standard_descriptors(_: &[String]) {
     }
     let (client, ours) = descriptors::connect_and_tell();
     client.rump_sys_getpid().unwrap();
-    assert_eq!(ours.len(), 3, "a stream, a watch for signals, and a buffer");
+    assert!(ours.len() >= 3, "a stream, a watch for signals, and a bell");
     writeln!(report, "{}", ours.iter().all(|&fd| fd > 2)).unwrap();
     let null = File::open("/dev/null").unwrap();
     assert_eq!(null.as_raw_fd(), 0, "the standard descriptors are free for the program");

@@ -162,23 +162,18 @@ pub(super) fn poll(
     Ok((fds.borrow()[0].revents(), signal()))
 }
 
-/// # Safety
-/// A timespec must be there.
-pub(super) unsafe fn poll_one(
-    wanted: &mut libc::pollfd,
-    time: *const libc::timespec,
+pub(super) fn poll_masked(
+    wanted: &mut [libc::pollfd],
+    timeout: Option<Duration>,
     mask: Option<&Set>,
 ) -> io::Result<usize> {
     cross();
-    // SAFETY: says the caller.
-    let time = unsafe { *time };
-    let time = Duration::new(time.tv_sec as u64, time.tv_nsec as u32);
-    let list = std::ptr::from_mut(wanted);
-    // SAFETY: the list is live, and of one.
-    let ready = || unsafe { libc::poll(list, 1, 0) } > 0;
+    let (list, len) = (wanted.as_mut_ptr(), wanted.len() as libc::nfds_t);
+    // SAFETY: the list is live, and so long.
+    let ready = || unsafe { libc::poll(list, len, 0) } > 0;
     let own = MASK.with(Cell::get);
     MASK.with(|current| current.set(*mask.unwrap_or(&own)));
-    let is_ready = wait_until(Some(time), ready);
+    let is_ready = wait_until(timeout, ready);
     MASK.with(|current| current.set(own));
     Ok(usize::from(is_ready))
 }
