@@ -543,7 +543,11 @@ impl Session {
                     state
                 }
                 None => {
-                    (state.receiver, state.unaware) = (Some(reqno), None);
+                    if state.receiver == Some(reqno) {
+                        state.unaware = None;
+                    }
+                    self.relieve(&mut state);
+                    state.receiver = Some(reqno);
                     drop(state);
                     self.receive_once(reqno, &mut turns, &mut signals, deadline)?
                 }
@@ -559,8 +563,15 @@ impl Session {
             && sys::poll_stream(&self.stream, interest, None, Some(sys::now()))
                 .is_ok_and(|ready| ready.read)
         {
-            (state.receiver, state.unaware) = (None, None);
-            // If it does nothing but wait, what it waits for will be taken from under it.
+            self.relieve(state);
+        }
+    }
+
+    /// Takes the role from a receiver that does not know of it. If it waits, or is about to, what it
+    /// waits for will be taken from under it.
+    fn relieve(&self, state: &mut State) {
+        if state.unaware.take().is_some() {
+            state.receiver = None;
             self.solo.ring();
         }
     }
@@ -697,7 +708,7 @@ impl Session {
         if state.receiver != Some(reqno) {
             return;
         }
-        state.receiver = None;
+        (state.receiver, state.unaware) = (None, None);
         let sleepers =
             state.requests.iter_mut().filter(|(_, call)| call.parked && call.is_running());
         for (_, call) in sleepers {

@@ -21,8 +21,8 @@
 //!
 //! That is what the [`Record`]s are for: what a host call has moved is written down, and one that is
 //! still to be made is spoilt. The thread finds the gate lost at its next step and is an ordinary
-//! caller from then on. If it waits, it goes on waiting for the stream, for everybody; a bell is rung
-//! when that is in vain, or has not begun. A step that changes more than its own variables, PLACING, is made with
+//! caller from then on. If it waits, it goes on waiting for the stream, for everybody, and whoever
+//! takes that over rings a bell. A step that changes more than its own variables, PLACING, is made with
 //! signals held back: nobody passes the gate then. So is SENDING where other threads make calls,
 //! too: a handler on top of it keeps them out.
 
@@ -616,9 +616,9 @@ impl Session {
         let reqno = gate.reqno();
         let call = Call::new(state.free_seat(), std::mem::take(&mut place.lends));
         state.requests.insert_numbered(reqno, Kind::Syscall, call);
+        (state.receiver, state.unaware) = (Some(reqno), Some(gate.thread()));
         if !own {
             solo.row.store(0, Ordering::Relaxed);
-            (state.receiver, state.unaware) = (Some(reqno), Some(gate.thread()));
         }
         let sent = solo.send.moved().unwrap_or(0);
         if sent < place.frame.as_bytes().len() {
@@ -630,10 +630,6 @@ impl Session {
         let pending = solo.pending();
         solo.send.spoil();
         solo.receive.spoil();
-        if own {
-            // The handler may have come when the thread below was about to wait.
-            solo.ring();
-        }
         solo.entered.store(true, Ordering::Release);
         self.note_queued(&tx);
         drop(tx);
@@ -646,10 +642,13 @@ impl Session {
         true
     }
 
-    /// Opens the books, for as long as the result lives.
+    /// Opens the books, for as long as the result lives, with nobody waiting beside them.
     pub(super) fn with_books_open(&self) -> BooksOpen<'_> {
         let _signals = SignalsBlocked::new();
-        self.books().barred += 1;
+        let mut state = self.books();
+        state.barred += 1;
+        self.relieve(&mut state);
+        drop(state);
         BooksOpen(self)
     }
 
