@@ -19,7 +19,7 @@ arguments. Calls without a symbol are not served by rump kernels.
 ";
 
 struct Options {
-    format: fn(&Table) -> String,
+    format: Option<fn(&Table) -> String>,
     master: Option<PathBuf>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<ExitCode, Failure> {
     let master = options.master.unwrap_or_else(|| workspace::root().join("syscalls.master"));
     match codegen::table(&master)? {
         Ok(table) => {
-            output::report(&(options.format)(&table))?;
+            output::report(&options.format.unwrap_or(list::text)(&table))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(errors) => {
@@ -42,11 +42,11 @@ pub(crate) fn run(args: lexopt::Parser) -> Result<ExitCode, Failure> {
 }
 
 fn options(mut args: lexopt::Parser) -> Result<Option<Options>, Failure> {
-    let mut options = Options { format: list::text, master: None };
+    let mut options = Options { format: None, master: None };
     while let Some(arg) = args.next()? {
         match arg {
-            Long("json") => options.format = list::json,
-            Long("tsv") => options.format = list::tsv,
+            Long("json") if options.format.is_none() => options.format = Some(list::json),
+            Long("tsv") if options.format.is_none() => options.format = Some(list::tsv),
             Short('h') | Long("help") => return Ok(None),
             Value(file) if options.master.is_none() => options.master = Some(file.into()),
             other => return Err(other.unexpected().into()),
