@@ -9,12 +9,15 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 use super::kernel::Kernel;
+use super::report::Figure;
 use super::rows::Row;
 use crate::{Failure, cargo, dist, workspace};
 
 /// Names NetBSD's library, built for this host.
 const REFERENCE: &str = "RUMPCLIENT_REFERENCE";
 const SOURCE: &str = "bench/client.c";
+/// How often host calls are counted.
+const COUNTS: usize = 3;
 
 /// A librumpclient, by the folder with its `librumpclient.so.0`.
 pub(super) enum Library {
@@ -111,8 +114,9 @@ impl Programs {
         Sample::from_json(&serde_json::from_slice(&output.stdout)?)
     }
 
-    /// Host calls that the client makes for a call, by the difference between few calls and many;
-    /// `None` where nothing is installed that counts them.
+    /// Host calls that the client makes for a call, by the difference between few calls and many, and
+    /// the middle one of a few attempts: one that polls without waiting makes more or less of them
+    /// each time. `None` where nothing is installed that counts them.
     pub(super) fn host_calls(
         &self,
         library: &Library,
@@ -136,8 +140,12 @@ impl Programs {
             })
         };
         let calls = row.counted_calls();
-        let (few, many) = (count(calls / 4)?, count(calls + calls / 4)?);
-        Ok(Some((many - few) / (calls * u64::from(row.threads)) as f64))
+        let attempt = || -> Result<f64, Failure> {
+            let (few, many) = (count(calls / 4)?, count(calls + calls / 4)?);
+            Ok((many - few) / (calls * u64::from(row.threads)) as f64)
+        };
+        let counts = (0..COUNTS).map(|_| attempt()).collect::<Result<Vec<_>, _>>()?;
+        Ok(Figure::of(counts.into_iter()).map(|counts| counts.median))
     }
 
     /// A command that does a row's work with a library.

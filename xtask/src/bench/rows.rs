@@ -67,8 +67,8 @@ impl Row {
     pub(super) fn counted_calls(&self) -> u64 {
         match self.work {
             "connect" | "fork" => 20,
-            _ if self.bytes > 64 << 10 => 40,
-            _ => 512,
+            _ if self.bytes > 64 << 10 => 160,
+            _ => 2048,
         }
     }
 }
