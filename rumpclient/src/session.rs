@@ -487,7 +487,7 @@ impl Session {
         mut signals: SignalsBlocked,
         deadline: Option<Instant>,
     ) -> Result<Reply, Failure> {
-        self.flush_before_waiting(&mut signals, deadline);
+        self.flush_before_waiting(reqno, &mut signals, deadline);
         self.check_process()?;
         let mut turns = Turns::new();
         let mut state = self.lock_state();
@@ -496,10 +496,7 @@ impl Session {
                 state = self.let_signals_in(state, reqno, &mut signals)?;
             }
             let ended = state.ended.is_some();
-            let receiver = state.receiver.filter(|&receiver| {
-                // One below a signal handler on this thread cannot come round before the handler.
-                receiver != reqno && state.unaware.is_none_or(|thread| thread != Thread::tag())
-            });
+            let has_receiver = state.is_received_for(reqno);
             let call = state.requests.get_mut(reqno).expect("a caller's own request is registered");
             if call.pins == 0 {
                 if let Some(reply) = answered(call) {
@@ -515,42 +512,39 @@ impl Session {
                     return Err(Failure::TimedOut);
                 }
             }
-            state = match receiver {
-                Some(_) => {
-                    let seat = call.take_seat();
-                    let patience = state.unaware.map(|_| sys::now() + PATIENCE);
-                    let until = [patience, deadline].into_iter().flatten().min();
-                    drop(state);
-                    // Signals are let in, and stay so if the answer has come.
-                    drop(signals);
-                    self.check_process()?;
-                    seat.park(until);
-                    self.check_process()?;
-                    if let Some(reply) = seat.take_answer() {
-                        return Ok(reply);
-                    }
-                    signals = SignalsBlocked::new();
-                    self.check_process()?;
-                    state = self.lock_state();
-                    // It may have come just now.
-                    if let Some(reply) = seat.take_answer() {
-                        return Ok(reply);
-                    }
-                    if let Some(call) = state.requests.get_mut(reqno) {
-                        call.parked = false;
-                    }
-                    self.look_after_receiver(&mut state);
-                    state
+            state = if has_receiver {
+                let seat = call.take_seat();
+                let patience = state.unaware.map(|_| sys::now() + PATIENCE);
+                let until = [patience, deadline].into_iter().flatten().min();
+                drop(state);
+                // Signals are let in, and stay so if the answer has come.
+                drop(signals);
+                self.check_process()?;
+                seat.park(until);
+                self.check_process()?;
+                if let Some(reply) = seat.take_answer() {
+                    return Ok(reply);
                 }
-                None => {
-                    if state.receiver == Some(reqno) {
-                        state.unaware = None;
-                    }
-                    self.relieve(&mut state);
-                    state.receiver = Some(reqno);
-                    drop(state);
-                    self.receive_once(reqno, &mut turns, &mut signals, deadline)?
+                signals = SignalsBlocked::new();
+                self.check_process()?;
+                state = self.lock_state();
+                // It may have come just now.
+                if let Some(reply) = seat.take_answer() {
+                    return Ok(reply);
                 }
+                if let Some(call) = state.requests.get_mut(reqno) {
+                    call.parked = false;
+                }
+                self.look_after_receiver(&mut state);
+                state
+            } else {
+                if state.receiver == Some(reqno) {
+                    state.unaware = None;
+                }
+                self.relieve(&mut state);
+                state.receiver = Some(reqno);
+                drop(state);
+                self.receive_once(reqno, &mut turns, &mut signals, deadline)?
             };
         }
     }
@@ -768,6 +762,13 @@ impl State {
             self.leaving.push_back(seat);
         }
         self.spare_seats.pop().unwrap_or_default()
+    }
+
+    /// Whether another caller than that of `reqno` receives, or will. One below a signal handler on
+    /// this thread cannot come round before the handler.
+    fn is_received_for(&self, reqno: u64) -> bool {
+        let receiver = self.receiver.is_some_and(|receiver| receiver != reqno);
+        receiver && self.unaware.is_none_or(|thread| thread != Thread::tag())
     }
 
     /// Takes a call off the books whose caller is here.

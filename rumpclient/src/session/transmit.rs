@@ -219,11 +219,12 @@ impl Session {
     /// is already waiting without knowing. Signals are let in.
     pub(super) fn flush_before_waiting(
         &self,
+        reqno: u64,
         signals: &mut SignalsBlocked,
         deadline: Option<Instant>,
     ) {
         let interest = Interest { read: false, write: true };
-        while self.tx_pending() && self.lock_state().receiver.is_some() {
+        while self.tx_pending() && self.lock_state().is_received_for(reqno) {
             let ready =
                 signals.unblocked(|| sys::poll_stream(&self.stream, interest, None, deadline));
             if !ready.is_ok_and(|ready| ready.write) {
