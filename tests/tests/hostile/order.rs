@@ -104,6 +104,20 @@ hostile! {
         Case::new("getpid getpid", script).lost("UnexpectedResponse")
     };
 
+    /// Who has much to send has to listen, too: this server goes on talking, and takes nothing before it
+    /// has come to an end.
+    response_before_the_data_that_it_asked_for: {
+        let script = |peer: &mut Peer| {
+            let call = peer.greet_and_wait();
+            peer.ask_copyin(1, call.word(1), call.word(2));
+            peer.wait_for_bytes();
+            // Signals that there are not, more of them than a socket holds.
+            (0..20_000).for_each(|_| peer.raise(0));
+            peer.answer(call.header.reqno, 0, 0);
+        };
+        Case::new("write-large large=8388608", script).outcomes(&[OK]).lends_everything()
+    };
+
     handshake_answered_ahead_of_the_banner: {
         let script = |peer: &mut Peer| {
             let hello = peer.expect_frame();
