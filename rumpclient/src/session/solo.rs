@@ -415,7 +415,7 @@ impl Session {
         deadline: Option<Instant>,
     ) -> bool {
         let look = |timeout| {
-            // A handler that opens the books after this rings the bell.
+            // A handler that receives in place of this thread, after this, rings the bell.
             if self.solo.gate() != gate.to(WAITING) {
                 return Err(());
             }

@@ -90,7 +90,7 @@ impl Spin {
             self.room.store(has_room(), Ordering::Relaxed);
         }
         let pays = self.learned(awaited).owed.load(Ordering::Relaxed) == 0;
-        (pays && self.room.load(Ordering::Relaxed)).then_some(self.budget)
+        (pays && self.has_room()).then_some(self.budget)
     }
 
     /// Whether there is anything to be learnt from how long waits last.
@@ -99,7 +99,7 @@ impl Spin {
     }
 
     /// Whether the kernel can run while a thread here stays awake, as of late.
-    pub(super) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         self.room.load(Ordering::Relaxed)
     }
 
