@@ -26,7 +26,7 @@ Usage: cargo xtask bench [options]
 
 Measures calls on the kernel in RUMP_SERVER, on the server that RUMP_SERVER_BIN names, or on the
 test server. Where RUMPCLIENT_REFERENCE names NetBSD's librumpclient.so.0, the same program runs
-with both libraries in turn. See docs/performance.md for what the rows and columns mean.
+with both libraries in turn, and with the least that a client can be. See docs/performance.md for what the rows and columns mean.
 
   --quick                      short rounds, unix socket, any CPU
   --rows FILTER[,FILTER…]      only rows whose name contains one of these
@@ -160,15 +160,18 @@ fn measure(
     let span = Span::Milliseconds(options.milliseconds);
     let run = |library: &Library| programs.run(library, row, span, kernel);
     let mut reference: Vec<Sample> = Vec::new();
-    let mut ours = Vec::new();
+    let (mut ours, mut floor) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds {
         if let Some(library) = &programs.reference {
             reference.push(run(library)?);
         }
         ours.push(run(&programs.ours)?);
+        if row.has_floor() {
+            floor.push(run(&programs.floor)?);
+        }
     }
     let count = |library: &Library| programs.host_calls(library, row, kernel);
     let host_calls = count(&programs.ours)?;
     let reference_host_calls = programs.reference.as_ref().map(count).transpose()?.flatten();
-    Ok(Measured { row: *row, reference, ours, host_calls, reference_host_calls })
+    Ok(Measured { row: *row, reference, ours, floor, host_calls, reference_host_calls })
 }

@@ -68,6 +68,11 @@ impl Places {
         }))
     }
 
+    /// Whether a client that polls keeps the server from running.
+    pub(super) fn share_one_cpu(&self) -> bool {
+        self.client.count() == 1 && self.client == self.server
+    }
+
     /// Does something, starting the server for one, on the server's CPUs: what it starts stays
     /// there.
     pub(super) fn as_server<T>(&self, work: impl FnOnce() -> T) -> Result<T, Failure> {

@@ -1,6 +1,8 @@
 //! The benchmark's programs, and the libraries that the one in C runs with.
 
 use std::env;
+use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +18,10 @@ use crate::{Failure, cargo, dist, workspace};
 /// Names NetBSD's library, built for this host.
 const REFERENCE: &str = "RUMPCLIENT_REFERENCE";
 const SOURCE: &str = "bench/client.c";
+/// The least that a librumpclient can be.
+const FLOOR: &str = "bench/floor.c";
+/// Has it sleep where polling would keep the server from its CPU.
+const FLOOR_SLEEPS: &str = "FLOOR_SLEEPS";
 /// How often host calls are counted.
 const COUNTS: usize = 3;
 
@@ -23,11 +29,13 @@ const COUNTS: usize = 3;
 pub(super) enum Library {
     Reference(PathBuf),
     Ours(PathBuf),
+    Floor(PathBuf),
 }
 
 pub(super) struct Programs {
     pub(super) reference: Option<Library>,
     pub(super) ours: Library,
+    pub(super) floor: Library,
     client: PathBuf,
     /// Built where a row wants it.
     rust_client: Option<PathBuf>,
@@ -64,8 +72,8 @@ enum Counter {
 }
 
 impl Programs {
-    /// Builds our library and the client, which links with it and runs with any; what else the rows
-    /// take.
+    /// Builds our library, the least one, and the client, which links with ours and runs with any;
+    /// what else the rows take.
     pub(super) fn build(rows: &[Row]) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let library = dist::build()?.shared;
@@ -73,19 +81,12 @@ impl Programs {
             symlink(&library, folder.path().join(name))?;
         }
         let client = folder.path().join("client");
-        let root = workspace::root();
-        let status = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()))
-            .args(["-O2", "-Wall", "-Wextra", "-pthread", "-I"])
-            .arg(root.join("rumpclient-sys/include"))
-            .arg(root.join(SOURCE))
-            .arg("-L")
-            .arg(folder.path())
-            .args(["-lrumpclient", "-o"])
-            .arg(&client)
-            .status()?;
-        if !status.success() {
-            return Err(format!("{SOURCE} does not compile").into());
-        }
+        let search = [OsStr::new("-L"), folder.path().as_os_str()];
+        compile(SOURCE, &client, &[&search[..], &["-lrumpclient".as_ref()]].concat())?;
+        let floor = folder.path().join("floor");
+        fs::create_dir(&floor)?;
+        let shared = ["-shared", "-fPIC"].map(OsStr::new);
+        compile(FLOOR, &floor.join("librumpclient.so.0"), &shared)?;
         let reference = env::var_os(REFERENCE).and_then(|library| {
             Path::new(&library).parent().map(|folder| Library::Reference(folder.to_owned()))
         });
@@ -94,7 +95,8 @@ impl Programs {
         let rust_client = wanted.then(|| cargo::release_program(&package)).transpose()?;
         let counter = Counter::find();
         let ours = Library::Ours(folder.path().to_owned());
-        Ok(Self { reference, ours, client, rust_client, counter, folder })
+        let floor = Library::Floor(floor);
+        Ok(Self { reference, ours, floor, client, rust_client, counter, folder })
     }
 
     /// Does the work once.
@@ -157,7 +159,7 @@ impl Programs {
         kernel: &Kernel,
         launch: impl FnOnce(&Path) -> Command,
     ) -> Command {
-        let (Library::Reference(folder) | Library::Ours(folder)) = library;
+        let (Library::Reference(folder) | Library::Ours(folder) | Library::Floor(folder)) = library;
         let rust = self.rust_client.as_ref().filter(|_| row.rust);
         let mut command = match (library, rust) {
             (Library::Ours(_), Some(program)) => {
@@ -181,8 +183,25 @@ impl Programs {
         if let Some(spin) = row.spin {
             command.env("RUMPCLIENT_SPIN_US", spin);
         }
+        if kernel.places.share_one_cpu() {
+            command.env(FLOOR_SLEEPS, "1");
+        }
         command
     }
+}
+
+/// Compiles one of the C files.
+fn compile(source: &str, output: &Path, options: &[&OsStr]) -> Result<(), Failure> {
+    let root = workspace::root();
+    let status = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()))
+        .args(["-O2", "-Wall", "-Wextra", "-pthread", "-I"])
+        .arg(root.join("rumpclient-sys/include"))
+        .arg(root.join(source))
+        .args(options)
+        .arg("-o")
+        .arg(output)
+        .status()?;
+    if status.success() { Ok(()) } else { Err(format!("{source} does not compile").into()) }
 }
 
 impl Sample {

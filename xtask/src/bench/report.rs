@@ -26,11 +26,13 @@ pub(super) struct Section {
     pub(super) rows: Vec<Measured>,
 }
 
-/// One row's rounds. Those of the reference are as many as ours, or none.
+/// One row's rounds. Those of the others are as many as ours, or none.
 pub(super) struct Measured {
     pub(super) row: Row,
     pub(super) reference: Vec<Sample>,
     pub(super) ours: Vec<Sample>,
+    /// Those of the least that a client can be, where it can do the row's work.
+    pub(super) floor: Vec<Sample>,
     pub(super) host_calls: Option<f64>,
     pub(super) reference_host_calls: Option<f64>,
 }
@@ -74,15 +76,20 @@ impl Sample {
 }
 
 impl Measured {
-    /// How many times the reference's figure ours is, round by round.
-    fn ratio(&self, figure: impl Fn(&Sample) -> f64) -> Option<Figure> {
-        let rounds = self.ours.iter().zip(&self.reference);
-        Figure::of(rounds.map(|(ours, reference)| figure(ours) / figure(reference)))
+    /// How many times the reference's figure that of other samples is, round by round.
+    fn ratio(&self, samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> Option<Figure> {
+        let rounds = samples.iter().zip(&self.reference);
+        Figure::of(rounds.map(|(sample, reference)| figure(sample) / figure(reference)))
     }
 
     /// The ratio of the rates.
     pub(super) fn speedup(&self) -> Option<Figure> {
-        self.ratio(Sample::rate)
+        self.ratio(&self.ours, Sample::rate)
+    }
+
+    /// The same for the least that a client can be.
+    fn most(&self) -> Option<Figure> {
+        self.ratio(&self.floor, Sample::rate)
     }
 
     /// What the ratio is to reach in a place like this.
@@ -114,13 +121,14 @@ impl Measured {
             cells.push(wanted.map_or_else(dash, |(wanted, ratio)| {
                 format!("{wanted:.1} {}", yes_or_no(ratio.median >= wanted))
             }));
+            cells.push(self.most().map_or_else(dash, |ratio| format!("{:.2}", ratio.median)));
         }
         cells.push(self.both(1, |sample| sample.p50 / 1e3));
         cells.push(self.both(1, |sample| sample.p99 / 1e3));
         cells.push(self.both(1, Sample::client_cpu));
         if report.compares {
             let limit = self.row.cpu_at_most.filter(|_| section.placement == Placement::Free);
-            cells.push(self.ratio(Sample::client_cpu).map_or_else(dash, |ratio| {
+            cells.push(self.ratio(&self.ours, Sample::client_cpu).map_or_else(dash, |ratio| {
                 format!("{:.2}{}", ratio.median, verdict(ratio.median, limit))
             }));
         }
@@ -190,7 +198,7 @@ impl Report {
     pub(super) fn table(&self, section: &Section) -> String {
         let mut header = vec!["row", "calls/s"];
         if self.compares {
-            header.extend(["ratio", "wanted"]);
+            header.extend(["ratio", "wanted", "floor"]);
         }
         header.extend(["p50 µs", "p99 µs", "client CPU µs"]);
         if self.compares {
@@ -247,6 +255,7 @@ fn section_json(section: &Section) -> Json {
             "wanted": measured.wanted(section),
             "reference": measured.reference.iter().map(sample_json).collect::<Json>(),
             "rumpclient": measured.ours.iter().map(sample_json).collect::<Json>(),
+            "floor": measured.floor.iter().map(sample_json).collect::<Json>(),
             "host_calls": {
                 "reference": measured.reference_host_calls,
                 "rumpclient": measured.host_calls,

@@ -62,6 +62,11 @@ impl Row {
         Self { spin: Some("0"), ..self }
     }
 
+    /// Whether the least of clients can do this.
+    pub(super) fn has_floor(&self) -> bool {
+        self.threads == 1 && !self.rust && self.work != "fork"
+    }
+
     /// How many calls are enough to count what one costs; a quarter of them is a whole number of
     /// batches.
     pub(super) fn counted_calls(&self) -> u64 {
