@@ -231,7 +231,7 @@ impl Builder {
     }
 
     /// How long a thread that waits for the kernel looks again and again before it sleeps, each
-    /// time; zero for not at all. 50 µs by default. It halves the time of a quick call, and is done
+    /// time; zero for not at all. 100 µs by default. It halves the time of a quick call, and is done
     /// only where the kernel has another CPU to run on and while waits turn out that short.
     pub fn spin(mut self, limit: Duration) -> Self {
         self.settings.spin = limit;

@@ -15,7 +15,7 @@ use crate::sys;
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a thread that waits for the kernel stays awake at most, by default.
-pub(crate) const SPIN: Duration = Duration::from_micros(50);
+pub(crate) const SPIN: Duration = Duration::from_micros(100);
 
 /// What a session needs to know; shared by all sessions of a client.
 #[derive(Clone, Debug)]
@@ -57,7 +57,8 @@ impl Settings {
 /// When something that is begun now must be over. A limit that is further off than the clock goes
 /// is none.
 pub(crate) fn within(limit: Option<Duration>) -> Option<Instant> {
-    Instant::now().checked_add(limit?)
+    let limit = limit?;
+    Instant::now().checked_add(limit)
 }
 
 /// What a client does when its connection to the kernel is lost, as

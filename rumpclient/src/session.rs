@@ -172,6 +172,13 @@ struct Turns {
 /// After so many turns awake, the receiver looks whether signals are pending.
 const AWAKE_MAX: u32 = 16;
 
+/// How much time passes between two looks at the stream. A look is a host call, and the server
+/// needs what it locks.
+const BETWEEN_LOOKS: Duration = Duration::from_micros(1);
+
+/// After so many looks others may run first: the server, where the host has put it here.
+const YIELD_EVERY: u32 = 4;
+
 impl Turns {
     fn new() -> Self {
         Self { awaited: Awaited::Answer, awake: 0 }
@@ -632,17 +639,22 @@ impl Session {
             return Ok(false);
         };
         let began = sys::now();
-        loop {
+        for look in 1_u32.. {
             if attempt()? {
                 self.spin.learn(awaited, Waited::Awake);
                 return Ok(true);
             }
             if sys::now() - began >= limit {
-                self.spin.learn(awaited, Waited::InVain);
-                return Ok(false);
+                break;
             }
-            sys::yield_cpu();
+            if look % YIELD_EVERY == 0 {
+                sys::yield_cpu();
+            } else {
+                sys::pause(BETWEEN_LOOKS);
+            }
         }
+        self.spin.learn(awaited, Waited::InVain);
+        Ok(false)
     }
 
     /// Delivers what the server raised and what the host has pending. If the receiver's role is that

@@ -136,6 +136,10 @@ const GATHERED_MIN: usize = 16 << 10;
 /// until that is full is several times as much.
 const GATHERING: Duration = Duration::from_micros(3);
 
+/// The same after frames that have come one by one again and again: twice as long each time, up to
+/// this. Server and client can fall into step, each holding up the other at every frame.
+const GATHERING_MAX: Duration = Duration::from_micros(48);
+
 /// After so many calls in a row of the same thread, no other is expected.
 const ROW: u32 = 16;
 
@@ -348,8 +352,9 @@ impl Session {
         // Held back from when they first have to be; to wait lets them in.
         let mut signals = None;
         let mut awaited = Awaited::Answer;
-        // How much data may follow on what has come.
-        let mut more = 0;
+        // How much data may follow on what has come, and whether there was no room for more of it.
+        let (mut more, mut full) = (0, false);
+        let mut pause = GATHERING;
         for round in 1.. {
             if round % AWAKE_MAX == 0 {
                 // What comes without a pause does not make the thread wait.
@@ -358,12 +363,15 @@ impl Session {
             if deadline.is_some_and(|deadline| deadline <= sys::now()) {
                 return None;
             }
-            let received = more >= GATHERED_MIN && signals.is_some() && self.gather(gate);
+            let received =
+                more >= GATHERED_MIN && signals.is_some() && self.gather(gate, full, pause);
             if !received && !self.receive_alone(gate, awaited, signals.as_ref(), deadline) {
                 return None;
             }
             solo.receive.moved().filter(|&moved| moved > 0)?;
             let len = solo.pending();
+            full = len == BUFFER;
+            pause = if len < GATHERED_MIN { (pause * 2).min(GATHERING_MAX) } else { GATHERING };
             let read = self.read_burst(len, gate.reqno(), &mut burst)?;
             let mut state = RECEIVING;
             if !(burst.data.is_empty() && matches!(burst.last, Some(Last::Answer(_)))) {
@@ -436,13 +444,13 @@ impl Session {
     }
 
     /// Lets the server send more of its data before it is taken, all at once, and receives; whether
-    /// there was something. To look for every single frame would take longer than the frame.
-    fn gather(&self, gate: Gate) -> bool {
-        if self.spin.learns() {
-            let began = sys::now();
-            while sys::now() - began < GATHERING {
-                std::hint::spin_loop();
-            }
+    /// there was something. To look for every single frame would take longer than the frame. What
+    /// has filled the buffer has gathered.
+    fn gather(&self, gate: Gate, full: bool, pause: Duration) -> bool {
+        if full {
+            // There is more.
+        } else if self.spin.learns() {
+            sys::pause(pause);
         } else {
             sys::yield_cpu();
         }
@@ -522,6 +530,7 @@ impl Session {
 
     /// Copies data to the memory that the call lends, in PLACING; how much may follow on it. `None`
     /// where not all of it could be copied.
+    #[inline(never)] // Most calls have no use for the stack that this takes.
     fn place_data(&self, data: &[Data], gate: Gate) -> Option<usize> {
         // SAFETY: nobody passes the gate, or comes on top.
         let lends = unsafe { &(*self.solo.place.get()).lends };
@@ -538,6 +547,7 @@ impl Session {
 
     /// Answers a copyin, in PLACING; whether all of it is on its way. `None` where the books are to
     /// say what is wrong with it.
+    #[inline(never)] // As for `place_data`.
     fn answer_alone(&self, copyin: &Copyin, gate: Gate) -> Option<bool> {
         // SAFETY: nobody passes the gate, or comes on top.
         let place = unsafe { &mut *self.solo.place.get() };

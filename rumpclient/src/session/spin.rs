@@ -58,8 +58,11 @@ const STEP: u8 = 16;
 /// The dearest that a wait in vain gets: 128 short waits.
 const PRICE_MAX: u8 = 7 * STEP;
 
-/// How many waits pass before the CPUs are looked at again.
+/// How many waits pass, once there have been so many, before the CPUs are looked at again.
 const ROOM_CHECKED_EVERY: u32 = 512;
+
+/// After so many waits they are looked at for the second time: by then the server has run.
+const ROOM_CHECKED_FIRST: u32 = 16;
 
 impl Spin {
     /// Staying awake for `budget` at most. `room` tells whether that leaves the kernel a CPU.
@@ -85,7 +88,9 @@ impl Spin {
         if self.budget.is_zero() {
             return None;
         }
-        if self.waits.fetch_add(1, Ordering::Relaxed) % ROOM_CHECKED_EVERY == ROOM_CHECKED_EVERY - 1
+        let waits = self.waits.fetch_add(1, Ordering::Relaxed);
+        if waits % ROOM_CHECKED_EVERY == 0 && waits > 0
+            || waits.is_power_of_two() && waits >= ROOM_CHECKED_FIRST
         {
             self.room.store(has_room(), Ordering::Relaxed);
         }
@@ -152,8 +157,8 @@ mod tests {
         let alone = Spin::new(BUDGET, false);
         assert!(alone.limit(Awaited::Answer, || false).is_none());
         // The program may be moved: it finds out in time.
-        let waits = (0..2 * ROOM_CHECKED_EVERY).take_while(|_| !stays_awake(&alone, Awaited::Next));
-        assert!(waits.count() < ROOM_CHECKED_EVERY as usize);
+        let waits = (0..ROOM_CHECKED_EVERY).take_while(|_| !stays_awake(&alone, Awaited::Next));
+        assert!(waits.count() <= ROOM_CHECKED_FIRST as usize);
     }
 
     #[test]

@@ -47,9 +47,11 @@ pub(crate) use host::{
 // Record             a transfer whose outcome is in memory before the host's call returns
 // leaves_room        whether the server can run while this thread does
 // yield_cpu          lets others run first
+// pause              lets a moment pass without sleeping
 // now                the time
 pub(crate) use host::{
-    Bell, Heard, Interest, Parker, Record, leaves_room, now, poll_lone, poll_stream, yield_cpu,
+    Bell, Heard, Interest, Parker, Record, leaves_room, now, pause, poll_lone, poll_stream,
+    yield_cpu,
 };
 
 // SignalsBlocked     holds signals back from this thread while it lives

@@ -1,19 +1,34 @@
 //! Who can run while this thread does.
 
+use rustix::net::sockopt::socket_incoming_cpu;
 use rustix::process::{Pid, RawPid};
-use rustix::thread::sched_getaffinity;
+use rustix::thread::{CpuSet, sched_getaffinity};
 
-use super::{Fd, peer_credentials};
+use super::{Fd, is_peer_elsewhere, peer_credentials};
 
 /// Whether the server has a CPU while this thread keeps one: another of those that this thread may
-/// run on, or one of its own, if it is a process of this host.
+/// run on, or one of its own.
 pub(crate) fn leaves_room(stream: &Fd) -> bool {
     let Ok(ours) = sched_getaffinity(None) else { return false };
-    if ours.count() > 1 {
-        return true;
-    }
-    let server = peer_credentials(stream).ok().and_then(|(pid, ..)| Pid::from_raw(pid as RawPid));
-    let theirs = server.and_then(|pid| sched_getaffinity(Some(pid)).ok());
-    // Ours is one: theirs has another, unless it is the same.
-    theirs.is_some_and(|theirs| theirs != ours)
+    ours.count() > 1
+        || match peer_credentials(stream) {
+            Ok((pid, ..)) => may_run_elsewhere(pid, &ours),
+            // By TCP nobody says who the server is.
+            Err(_) => is_peer_elsewhere(stream) || has_sent_elsewhere(stream, &ours),
+        }
+}
+
+/// Whether a process may run on another CPU than the only one of ours.
+fn may_run_elsewhere(pid: RawPid, ours: &CpuSet) -> bool {
+    let theirs = Pid::from_raw(pid).and_then(|pid| sched_getaffinity(Some(pid)).ok());
+    theirs.is_some_and(|theirs| theirs != *ours)
+}
+
+/// Whether the latest that has come from another process of this host was sent on another CPU: there
+/// the host has taken it in.
+fn has_sent_elsewhere(stream: &Fd, ours: &CpuSet) -> bool {
+    socket_incoming_cpu(stream).is_ok_and(|cpu| {
+        let cpu = cpu as usize;
+        cpu < CpuSet::MAX_CPU && !ours.is_set(cpu)
+    })
 }

@@ -39,13 +39,13 @@ pub(crate) use program::{Thread, command_name, process_id, working_directory};
 pub(crate) use record::Record;
 pub(crate) use signals::{SignalWatch, SignalsBlocked, raise_process};
 pub(crate) use socket::{
-    Io, IoVec, connect_inet, connect_unix, peer_address, peer_credentials, recv, recv_vectored,
-    send, shutdown,
+    Io, IoVec, connect_inet, connect_unix, is_peer_elsewhere, peer_address, peer_credentials, recv,
+    recv_vectored, send, shutdown,
 };
 pub(crate) use spawn::{Spawned, is_executable, open_null, pipe, socket_pair, spawn};
 #[cfg(all(test, rumpclient_model))]
 pub(crate) use wait::send_signal;
-pub(crate) use wait::{now, yield_cpu};
+pub(crate) use wait::{now, pause, yield_cpu};
 pub(crate) use window::{View, Window};
 
 use raw::syscall;

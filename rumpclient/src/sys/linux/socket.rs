@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::{
     Timeout, set_socket_timeout, set_tcp_nodelay, socket_error, socket_peercred,
 };
-use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, getpeername};
+use rustix::net::{
+    AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, getpeername, getsockname,
+};
 
 use super::{Fd, Interest, poll_stream, syscall, wait};
 
@@ -155,6 +157,14 @@ pub(crate) fn peer_credentials(socket: &Fd) -> io::Result<(i32, u32, u32)> {
 /// The address at the other end of a TCP connection.
 pub(crate) fn peer_address(socket: &Fd) -> Option<SocketAddr> {
     getpeername(socket).ok()??.try_into().ok()
+}
+
+/// Whether a TCP connection leads to another host, as far as its addresses tell.
+pub(crate) fn is_peer_elsewhere(socket: &Fd) -> bool {
+    let here = getsockname(socket).ok().and_then(|here| SocketAddr::try_from(here).ok());
+    let there = peer_address(socket);
+    here.zip(there)
+        .is_some_and(|(here, there)| here.ip() != there.ip() && !there.ip().is_loopback())
 }
 
 /// Ends both directions: whoever waits for the stream, in this process or another, sees its end.

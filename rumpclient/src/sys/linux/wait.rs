@@ -94,6 +94,14 @@ pub(crate) fn yield_cpu() {
     rustix::thread::sched_yield();
 }
 
+/// Keeps the CPU for a time, at rest: for what is too short to sleep.
+pub(crate) fn pause(time: Duration) {
+    let began = now();
+    while now() - began < time {
+        std::hint::spin_loop();
+    }
+}
+
 /// Changes this thread's signal mask; the old one.
 pub(super) fn set_mask(how: libc::c_int, set: Set) -> Set {
     let mut old: Set = 0;

@@ -206,7 +206,11 @@ pub(super) unsafe fn transfer(
 }
 
 pub(crate) fn yield_cpu() {
-    *WORLD.passed.lock().unwrap() += Duration::from_micros(10);
+    pause(Duration::from_micros(10));
+}
+
+pub(crate) fn pause(time: Duration) {
+    *WORLD.passed.lock().unwrap() += time;
     thread::yield_now();
 }
 
