@@ -87,7 +87,7 @@ pub(crate) fn land(window: &View, held: usize, landings: &[Landing]) -> usize {
 /// many of them were copied whole.
 fn land_run(window: &View, held: usize, landings: &[Landing]) -> (usize, usize) {
     let mut nowhere = [0_u8; GAP_MAX];
-    let mut pieces = SmallVec::<[IoVec; 64]>::new();
+    let mut pieces = SmallVec::<[IoVec; 96]>::new();
     let (start, mut end, mut run) = (landings[0].at, landings[0].at, 0);
     for landing in landings {
         let gap = landing.at - end;

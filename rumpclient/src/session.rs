@@ -174,7 +174,7 @@ const AWAKE_MAX: u32 = 16;
 
 /// How much time passes between two looks at the stream. A look is a host call, and the server
 /// needs what it locks.
-const BETWEEN_LOOKS: Duration = Duration::from_micros(1);
+const BETWEEN_LOOKS: Duration = Duration::from_nanos(1500);
 
 /// After so many looks others may run first: the server, where the host has put it here.
 const YIELD_EVERY: u32 = 4;

@@ -21,9 +21,9 @@ use crate::sync::{MutexGuard, PoisonError};
 use crate::sys::{self, Io, Window};
 use crate::table::Dir;
 
-/// Bytes read ahead: room for a burst of frames, with their heads, of 64 KiB of data. Larger payloads
+/// Bytes read ahead: room for a burst of frames, with their heads, of 128 KiB of data. Larger payloads
 /// go straight to their place.
-pub(super) const BUFFER: usize = 72 << 10;
+pub(super) const BUFFER: usize = 136 << 10;
 
 /// Answers that may wait for a server which does not read them. A real one has at most 128 calls
 /// at work, each with one copyin.

@@ -36,7 +36,7 @@ use smallvec::SmallVec;
 use super::receive::{BUFFER, LANDINGS_MAX};
 use super::spin::{Awaited, Waited};
 use super::transmit::{Body, Outgoing};
-use super::{AWAKE_MAX, Call, Failure, Session};
+use super::{Call, Failure, Session};
 use crate::lend::Lends;
 use crate::memory::{self, Landing};
 use crate::proto::body::{self, SmallFrame};
@@ -128,6 +128,9 @@ pub(super) struct Solo {
     caller: AtomicU32,
     row: AtomicU32,
 }
+
+/// For how many rounds signals are held back at a stretch, at most.
+const HELD_BACK_MAX: u32 = 32;
 
 /// With less data than this to come, it is taken as it comes, bytes: four frames of most servers.
 const GATHERED_MIN: usize = 16 << 10;
@@ -356,7 +359,7 @@ impl Session {
         let (mut more, mut full) = (0, false);
         let mut pause = GATHERING;
         for round in 1.. {
-            if round % AWAKE_MAX == 0 {
+            if round % HELD_BACK_MAX == 0 {
                 // What comes without a pause does not make the thread wait.
                 signals = None;
             }
