@@ -32,3 +32,64 @@ fn has_sent_elsewhere(stream: &Fd, ours: &CpuSet) -> bool {
         cpu < CpuSet::MAX_CPU && !ours.is_set(cpu)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+
+    use rustix::thread::sched_setaffinity;
+
+    use super::*;
+    use crate::sys::socket_pair;
+
+    fn stay_on(cpu: usize) {
+        let mut only = CpuSet::new();
+        only.set(cpu);
+        sched_setaffinity(None, &only).unwrap();
+    }
+
+    /// Two of the CPUs that the test may use, if there are.
+    fn two_cpus() -> Option<[usize; 2]> {
+        let all = sched_getaffinity(None).unwrap();
+        let mut cpus = (0..CpuSet::MAX_CPU).filter(|&cpu| all.is_set(cpu));
+        let two = cpus.next().zip(cpus.next());
+        if two.is_none() {
+            println!("skipped: there is one CPU");
+        }
+        two.map(|(one, other)| [one, other])
+    }
+
+    /// The end of a TCP connection of a thread on `here`, to which one on `there` has sent a byte.
+    fn sent_from(there: usize, here: usize) -> Fd {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            stay_on(there);
+            listener.accept().unwrap().0.write_all(b"x").unwrap();
+        });
+        stay_on(here);
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+        server.join().unwrap();
+        Fd::adopt(stream.into()).unwrap()
+    }
+
+    #[test]
+    fn a_server_on_a_cpu_of_its_own_has_room() {
+        let Some([here, there]) = two_cpus() else { return };
+        assert!(leaves_room(&sent_from(there, here)));
+        assert!(!leaves_room(&sent_from(here, here)));
+    }
+
+    #[test]
+    fn a_server_that_may_run_anywhere_has_room() {
+        let Some([here, _]) = two_cpus() else { return };
+        let (ours, _theirs) = socket_pair().unwrap();
+        assert!(leaves_room(&ours));
+        // The one at the other end is this process, whose first thread has not been moved.
+        stay_on(here);
+        assert!(leaves_room(&ours));
+    }
+}
