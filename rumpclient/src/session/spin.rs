@@ -89,9 +89,8 @@ impl Spin {
             return None;
         }
         let waits = self.waits.fetch_add(1, Ordering::Relaxed);
-        if waits % ROOM_CHECKED_EVERY == 0 && waits > 0
-            || waits.is_power_of_two() && waits >= ROOM_CHECKED_FIRST
-        {
+        let often = waits.is_power_of_two() && waits >= ROOM_CHECKED_FIRST;
+        if often || waits % ROOM_CHECKED_EVERY == ROOM_CHECKED_EVERY - 1 {
             self.room.store(has_room(), Ordering::Relaxed);
         }
         let pays = self.learned(awaited).owed.load(Ordering::Relaxed) == 0;
