@@ -174,10 +174,10 @@ const AWAKE_MAX: u32 = 16;
 
 /// How much time passes between two looks at the stream. A look is a host call, and the server
 /// needs what it locks.
-const BETWEEN_LOOKS: Duration = Duration::from_nanos(1500);
+const BETWEEN_LOOKS: Duration = Duration::from_micros(2);
 
 /// After so many looks others may run first: the server, where the host has put it here.
-const YIELD_EVERY: u32 = 4;
+const YIELD_EVERY: u32 = 6;
 
 impl Turns {
     fn new() -> Self {
