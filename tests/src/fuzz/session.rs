@@ -50,7 +50,7 @@ pub(super) fn run(data: &[u8]) {
     let mut grounds = Grounds::new(data);
     let places = grounds.places();
     let play = move |peer: &mut Conversation| {
-        let mut player = Player::new(peer, places, !traits.two_threads);
+        let mut player = Player::new(peer, places, !(traits.two_threads || traits.batch));
         player.play(Input::new(&script));
         player.listen_to_the_end()
     };
@@ -62,6 +62,8 @@ pub(super) fn run(data: &[u8]) {
 #[derive(Clone, Copy, Debug)]
 struct Traits {
     two_threads: bool,
+    /// Calls by reference are made at the same time.
+    batch: bool,
     any_banner: bool,
     policy: MemoryPolicy,
 }
@@ -71,7 +73,7 @@ impl Traits {
         let bits = input.byte();
         // A call that lends everything would lend the fuzzer.
         let policy = if bits & 4 == 0 { MemoryPolicy::Lent } else { MemoryPolicy::Strict };
-        Self { two_threads: bits & 1 != 0, any_banner: bits & 2 != 0, policy }
+        Self { two_threads: bits & 1 != 0, any_banner: bits & 2 != 0, batch: bits & 8 != 0, policy }
     }
 }
 
@@ -94,8 +96,10 @@ fn meet(url: &str, traits: Traits, calls: &[Call], grounds: &mut Grounds) {
                 calls.iter().filter(|call| call.is_safe()).for_each(|call| call.make_safe(&client))
             })
         });
-        for call in calls {
-            call.make(&client, grounds, traits.policy);
+        if traits.batch {
+            calls::make_together(calls, &client, grounds.buffer());
+        } else {
+            calls.iter().for_each(|call| call.make(&client, grounds, traits.policy));
         }
         // The scope waits for the closure only, a leak checker for the thread.
         if let Some(Err(panic)) = second.map(|second| second.join()) {
@@ -116,8 +120,8 @@ struct Player<'p> {
     peer: &'p mut Conversation,
     places: Places,
     heard: Vec<u8>,
-    /// The last request of the client's that has not been answered.
-    request: Option<Frame>,
+    /// The client's requests that have not been answered.
+    requests: Vec<Frame>,
     /// The last system call, for the addresses in it.
     call: Option<Frame>,
     /// How many frames the client owes, or else the end of the stream.
@@ -129,7 +133,7 @@ struct Player<'p> {
 impl<'p> Player<'p> {
     fn new(peer: &'p mut Conversation, places: Places, certain: bool) -> Self {
         // The handshake comes ahead of the banner.
-        Self { peer, places, heard: Vec::new(), request: None, call: None, owed: 1, certain }
+        Self { peer, places, heard: Vec::new(), requests: Vec::new(), call: None, owed: 1, certain }
     }
 
     fn play(&mut self, mut script: Input<'_>) {
@@ -194,7 +198,7 @@ impl<'p> Player<'p> {
             if frame.header.kind == Kind::Syscall as u16 {
                 self.call = Some(frame.clone());
             }
-            self.request = Some(frame);
+            self.requests.push(frame);
         }
     }
 
@@ -225,7 +229,7 @@ impl<'p> Player<'p> {
 
     /// Answers the last request as its type demands.
     fn answer(&mut self, error: i32, script: &mut Input<'_>) {
-        let Some(request) = self.request.take() else { return };
+        let Some(request) = self.requests.pop() else { return };
         let (kind, body) = match Kind::from_wire(request.header.kind) {
             Some(Kind::Handshake) => (Kind::Handshake, error.to_ne_bytes().to_vec()),
             _ => (Kind::Syscall, syscall_body(error, script.u16() as i16 as isize)),

@@ -4,7 +4,7 @@ use std::io::{IoSlice, IoSliceMut};
 
 use rumpclient::netbsd::{SockAddr, pollfd, stat};
 use rumpclient::table::SYSCALLS;
-use rumpclient::{Client, MemoryPolicy};
+use rumpclient::{Batch, Client, MemoryPolicy};
 
 use super::grounds::{ARENA, BUFFER, Grounds};
 use crate::fuzz::input::Input;
@@ -77,7 +77,14 @@ impl Call {
     }
 
     pub(super) fn is_safe(&self) -> bool {
-        matches!(self, Self::Safe(_))
+        self.safe().is_some()
+    }
+
+    fn safe(&self) -> Option<Safe> {
+        match self {
+            Self::Safe(call) => Some(*call),
+            Self::Numbered { .. } => None,
+        }
     }
 
     /// Makes the call if it is a safe one, with memory of its own.
@@ -103,6 +110,45 @@ impl Call {
     }
 }
 
+/// Makes those calls that are safe at the same time, each with a part of the buffer, and waits for
+/// the last one first.
+pub(super) fn make_together(calls: &[Call], client: &Client, buffer: &mut [u8]) {
+    let safe: Vec<Safe> = calls.iter().filter_map(Call::safe).collect();
+    let part = BUFFER / safe.len().max(1);
+    let mut rooms: Vec<Room<'_>> = buffer.chunks_mut(part).map(Room::new).collect();
+    client.batch(|batch| {
+        let queued = safe.iter().zip(&mut rooms).map(|(call, room)| call.queue(batch, room));
+        let mut waits: Vec<_> = queued.collect();
+        while let Some(wait) = waits.pop() {
+            wait();
+        }
+    });
+}
+
+/// What a call of a batch lends.
+struct Room<'g> {
+    buffer: &'g mut [u8],
+    stat: stat,
+    peer: SockAddr,
+    polled: [pollfd; 3],
+    len: u32,
+    size: usize,
+}
+
+impl<'g> Room<'g> {
+    fn new(buffer: &'g mut [u8]) -> Self {
+        let size = buffer.len();
+        Self {
+            buffer,
+            stat: stat::default(),
+            peer: SockAddr::default(),
+            polled: Default::default(),
+            len: size as u32,
+            size,
+        }
+    }
+}
+
 impl Slot {
     fn take(input: &mut Input<'_>) -> Self {
         match input.below(4) {
@@ -122,6 +168,37 @@ impl Slot {
 }
 
 impl Safe {
+    /// Queues the call; what is returned waits for it.
+    fn queue<'m, 'b>(self, batch: &'b Batch<'m>, room: &'m mut Room<'_>) -> Box<dyn FnOnce() + 'b> {
+        /// Whatever comes of it.
+        macro_rules! later {
+            ($pending:expr) => {{
+                let pending = $pending;
+                Box::new(move || {
+                    let _ = pending.wait();
+                })
+            }};
+        }
+        match self {
+            Self::Getpid => later!(batch.rump_sys_getpid()),
+            Self::Read | Self::Readv => later!(batch.rump_sys_read(3, room.buffer)),
+            Self::Write | Self::Writev => later!(batch.rump_sys_write(3, room.buffer)),
+            Self::Open => later!(batch.rump_sys_open(c"/some/path", 0, 0)),
+            Self::Fstat => later!(batch.rump_sys_fstat(3, &mut room.stat)),
+            Self::Accept => later!(batch.rump_sys_accept(3, Some(&mut room.peer))),
+            Self::Poll => later!(batch.rump_sys_poll(&mut room.polled, 0)),
+            Self::Getsockopt => {
+                later!(batch.rump_sys_getsockopt(3, 1, 2, room.buffer, &mut room.len))
+            }
+            Self::Sysctl => {
+                let name = &[1, 2];
+                let (old, size) = (Some(&mut *room.buffer), Some(&mut room.size));
+                later!(batch.rump_sys___sysctl(name, old, size, None))
+            }
+            Self::Pipe => later!(batch.rump_sys_pipe()),
+        }
+    }
+
     fn make(self, client: &Client, buffer: &mut [u8]) {
         let _ = match self {
             Self::Getpid => client.rump_sys_getpid().map(drop),
