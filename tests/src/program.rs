@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
@@ -21,6 +22,7 @@ use crate::host::end_with_us;
 pub struct Program {
     child: Child,
     lines: Receiver<String>,
+    patience: Duration,
 }
 
 impl Program {
@@ -45,7 +47,12 @@ impl Program {
                 let _ = sender.send(line);
             }
         });
-        Self { child, lines }
+        Self { child, lines, patience: PATIENCE }
+    }
+
+    /// Gives it so much time for whatever it does, instead of [`PATIENCE`].
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// Its host pid.
@@ -58,10 +65,12 @@ impl Program {
     /// # Panics
     /// When nothing comes in time.
     pub fn next_line(&mut self) -> Option<String> {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(self.patience) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("the program says nothing for {PATIENCE:?}"),
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("the program says nothing for {:?}", self.patience)
+            }
         }
     }
 
@@ -100,9 +109,9 @@ impl Program {
     /// When it does not end in time.
     pub fn wait(&mut self) -> Ending {
         let pidfd = pidfd_open(self.pid(), PidfdFlags::empty()).expect("a child has a pidfd");
-        let timeout = Timespec::try_from(PATIENCE).expect("the time limit is small");
+        let timeout = Timespec::try_from(self.patience).expect("the time limit is small");
         let ready = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout));
-        assert_ne!(ready, Ok(0), "the program does not end within {PATIENCE:?}");
+        assert_ne!(ready, Ok(0), "the program does not end within {:?}", self.patience);
         // It stays a zombie until it is dropped, so that its process group stays ours to kill.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         let status = waitid(WaitId::Pid(self.pid()), options).expect("a child can be waited for");

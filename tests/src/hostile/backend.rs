@@ -18,6 +18,7 @@ use rumpclient::{
 use super::report::{Outcome, UNTOLD, told_by};
 use super::victim::{Raise, Retry, Settings};
 use super::{LIMIT, Way};
+use crate::harness::PATIENCE;
 use crate::raw::RawCall;
 
 /// Names the C library to test.
@@ -30,6 +31,11 @@ const CHECKER: &str = "HOSTILE_CHECKER";
 /// Whether programs run below a checker, which takes time and memory of its own.
 pub(super) fn is_checked() -> bool {
     env::var_os(CHECKER).is_some()
+}
+
+/// How long a program may say nothing. A million frames below a checker take a minute.
+pub(super) fn patience() -> Duration {
+    if is_checked() { 10 * PATIENCE } else { PATIENCE }
 }
 
 /// The command that runs `program` in one of the ways, doing what `words` say. `None` has printed

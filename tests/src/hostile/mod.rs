@@ -199,6 +199,7 @@ impl Playable for Case {
         let Some(mut command) = backend::command(program, way, self.program) else { return };
         let server = server::Server::listen(self.transport);
         let mut victim = Program::spawn(command.env("RUMP_SERVER", server.url()));
+        victim.set_patience(backend::patience());
         let landmarks = memory::read_landmarks(&mut victim);
         let running = server.run(landmarks, self.script);
         let lines: Vec<_> = std::iter::from_fn(|| victim.next_line()).collect();
