@@ -4,7 +4,7 @@
  *
  * It has one connection and one thread, believes the server everything, gives it all memory, and
  * knows nothing of signals, errors and lost connections.  It waits by trying to receive again and
- * again, however long that takes; with RUMPCLIENT_SPIN_US=0, or FLOOR_SLEEPS, it sleeps.
+ * again, however long that takes; with RUMPCLIENT_SPIN_US=0 it sleeps.
  */
 
 #include <sys/socket.h>
@@ -190,7 +190,7 @@ rumpclient_init(void)
 	const char *spin = getenv("RUMPCLIENT_SPIN_US");
 	char name[] = "floor", byte;
 
-	client.awake = getenv("FLOOR_SLEEPS") == NULL && (spin == NULL || atoi(spin) > 0);
+	client.awake = spin == NULL || atoi(spin) > 0;
 	dial(getenv("RUMP_SERVER"));
 	do {
 		take(&byte, 1);

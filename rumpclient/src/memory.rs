@@ -83,15 +83,19 @@ pub(crate) fn land(window: &View, held: usize, landings: &[Landing]) -> usize {
     landed
 }
 
+/// The most places that one host call copies to, gaps among them: twice the frames of 4 KiB that a
+/// window holds, and some.
+const PIECES_MAX: usize = 96;
+
 /// Copies the first landings that lie close together with one host call: how many they are, and how
 /// many of them were copied whole.
 fn land_run(window: &View, held: usize, landings: &[Landing]) -> (usize, usize) {
     let mut nowhere = [0_u8; GAP_MAX];
-    let mut pieces = SmallVec::<[IoVec; 96]>::new();
+    let mut pieces = SmallVec::<[IoVec; PIECES_MAX]>::new();
     let (start, mut end, mut run) = (landings[0].at, landings[0].at, 0);
     for landing in landings {
         let gap = landing.at - end;
-        if gap > GAP_MAX || pieces.len() + 2 > pieces.inline_size() {
+        if gap > GAP_MAX || pieces.len() + 2 > PIECES_MAX {
             break;
         }
         if gap > 0 {

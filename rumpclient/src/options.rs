@@ -57,8 +57,7 @@ impl Settings {
 /// When something that is begun now must be over. A limit that is further off than the clock goes
 /// is none.
 pub(crate) fn within(limit: Option<Duration>) -> Option<Instant> {
-    let limit = limit?;
-    Instant::now().checked_add(limit)
+    limit.and_then(|limit| Instant::now().checked_add(limit))
 }
 
 /// What a client does when its connection to the kernel is lost, as

@@ -21,23 +21,20 @@ const ASAN_OPTIONS: &str = "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle
 const VALGRIND: &str = "valgrind -q --error-exitcode=99 --leak-check=full \
                         --errors-for-leak-kinds=definite";
 
-/// Cases with bad pointers of the program's own, which valgrind reports before the host kernel
-/// refuses them.
-const BAD_POINTERS: [&str; 5] = [
+/// What valgrind cannot run.
+const SKIPPED: [&str; 8] = [
+    // Bad pointers of the program's own, which valgrind reports before the host kernel refuses them.
     "lent::copyin_from_a_null_buffer",
     "lent::copyin_from_an_unmapped_buffer",
     "lent::copyout_to_a_null_buffer",
     "lent::copyout_to_an_unmapped_buffer",
     "lent::everything_during_an_opaque_call_only",
+    // SIGSYS ends the program: by valgrind, which takes it for its own, with exit code 1.
+    "raise::raise_12_system_call_in_c",
+    "raise::raise_of_each_number_does_what_the_signal_does",
+    // A million frames before the handshake's answer take longer than the client gives a handshake.
+    "resumed::a_million_answers_for_the_old_program",
 ];
-
-/// Cases in which SIGSYS ends the program: by valgrind, which takes it for its own, with exit code 1.
-const SIGSYS: [&str; 2] =
-    ["raise::raise_12_system_call_in_c", "raise::raise_of_each_number_does_what_the_signal_does"];
-
-/// A million frames before the handshake's answer: below valgrind that takes longer than the client
-/// gives a handshake.
-const TOO_LATE: &str = "resumed::a_million_answers_for_the_old_program";
 
 pub(crate) fn run(mut args: lexopt::Parser) -> Result<ExitCode, Failure> {
     let (mut valgrind, mut filter) = (false, None);
@@ -56,7 +53,7 @@ pub(crate) fn run(mut args: lexopt::Parser) -> Result<ExitCode, Failure> {
     if valgrind {
         // Those of the other ways would take twice as long again.
         test.args(["--", "--skip", "::methods", "--skip", "::numbers"]);
-        for case in BAD_POINTERS.into_iter().chain(SIGSYS).chain([TOO_LATE]) {
+        for case in SKIPPED {
             test.args(["--skip", case]);
         }
         test.env("HOSTILE_CHECKER", VALGRIND);

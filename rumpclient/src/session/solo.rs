@@ -366,8 +366,13 @@ impl Session {
             if deadline.is_some_and(|deadline| deadline <= sys::now()) {
                 return None;
             }
-            let received =
-                more >= GATHERED_MIN && signals.is_some() && self.gather(gate, full, pause);
+            let mut received = false;
+            if more >= GATHERED_MIN && signals.is_some() {
+                if !full {
+                    self.let_gather(pause);
+                }
+                received = self.receive_at_once(gate);
+            }
             if !received && !self.receive_alone(gate, awaited, signals.as_ref(), deadline) {
                 return None;
             }
@@ -446,17 +451,18 @@ impl Session {
             && unsafe { self.solo.receive.receive(&self.stream) }.is_ok_and(|received| received)
     }
 
-    /// Lets the server send more of its data before it is taken, all at once, and receives; whether
-    /// there was something. To look for every single frame would take longer than the frame. What
-    /// has filled the buffer has gathered.
-    fn gather(&self, gate: Gate, full: bool, pause: Duration) -> bool {
-        if full {
-            // There is more.
-        } else if self.spin.learns() {
+    /// Lets the server send more of its data before it is taken, all at once. To look for every single
+    /// frame would take longer than the frame.
+    fn let_gather(&self, pause: Duration) {
+        if self.spin.learns() {
             sys::pause(pause);
         } else {
             sys::yield_cpu();
         }
+    }
+
+    /// Receives without having waited; whether there was something.
+    fn receive_at_once(&self, gate: Gate) -> bool {
         self.solo.pass(gate.to(WAITING), gate.to(RECEIVING))
             // SAFETY: as in `receive_alone`.
             && match unsafe { self.solo.receive.receive(&self.stream) } {

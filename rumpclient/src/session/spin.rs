@@ -58,10 +58,11 @@ const STEP: u8 = 16;
 /// The dearest that a wait in vain gets: 128 short waits.
 const PRICE_MAX: u8 = 7 * STEP;
 
-/// How many waits pass, once there have been so many, before the CPUs are looked at again.
+/// How many waits pass before the CPUs are looked at again.
 const ROOM_CHECKED_EVERY: u32 = 512;
 
-/// After so many waits they are looked at for the second time: by then the server has run.
+/// Before that they are looked at after so many waits, when the server has run, and after twice as
+/// many each time.
 const ROOM_CHECKED_FIRST: u32 = 16;
 
 impl Spin {
@@ -89,8 +90,9 @@ impl Spin {
             return None;
         }
         let waits = self.waits.fetch_add(1, Ordering::Relaxed);
-        let often = waits.is_power_of_two() && waits >= ROOM_CHECKED_FIRST;
-        if often || waits % ROOM_CHECKED_EVERY == ROOM_CHECKED_EVERY - 1 {
+        let early = (ROOM_CHECKED_FIRST..ROOM_CHECKED_EVERY).contains(&waits);
+        if early && waits.is_power_of_two() || waits % ROOM_CHECKED_EVERY == ROOM_CHECKED_EVERY - 1
+        {
             self.room.store(has_room(), Ordering::Relaxed);
         }
         let pays = self.learned(awaited).owed.load(Ordering::Relaxed) == 0;

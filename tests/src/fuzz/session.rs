@@ -93,7 +93,7 @@ fn meet(url: &str, traits: Traits, calls: &[Call], grounds: &mut Grounds) {
     std::thread::scope(|scope| {
         let second = traits.two_threads.then(|| {
             scope.spawn(|| {
-                calls.iter().filter(|call| call.is_safe()).for_each(|call| call.make_safe(&client))
+                calls.iter().filter_map(Call::safe).for_each(|call| call.make_apart(&client))
             })
         });
         if traits.batch {

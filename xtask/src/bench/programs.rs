@@ -20,8 +20,6 @@ const REFERENCE: &str = "RUMPCLIENT_REFERENCE";
 const SOURCE: &str = "bench/client.c";
 /// The least that a librumpclient can be.
 const FLOOR: &str = "bench/floor.c";
-/// Has it sleep where polling would keep the server from its CPU.
-const FLOOR_SLEEPS: &str = "FLOOR_SLEEPS";
 /// How often host calls are counted.
 const COUNTS: usize = 3;
 
@@ -180,11 +178,13 @@ impl Programs {
         });
         command.arg(kernel.pid().unwrap_or(0).to_string());
         command.env("LD_LIBRARY_PATH", folder).env("RUMP_SERVER", &kernel.url);
-        if let Some(spin) = row.spin {
+        let spin = match library {
+            // It does not see by itself that polling keeps the server from its CPU.
+            Library::Floor(_) if kernel.places.share_one_cpu() => Some("0"),
+            _ => row.spin,
+        };
+        if let Some(spin) = spin {
             command.env("RUMPCLIENT_SPIN_US", spin);
-        }
-        if kernel.places.share_one_cpu() {
-            command.env(FLOOR_SLEEPS, "1");
         }
         command
     }

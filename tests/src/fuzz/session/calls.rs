@@ -76,21 +76,11 @@ impl Call {
         }
     }
 
-    pub(super) fn is_safe(&self) -> bool {
-        self.safe().is_some()
-    }
-
-    fn safe(&self) -> Option<Safe> {
+    /// The call, if it is a safe one.
+    pub(super) fn safe(&self) -> Option<Safe> {
         match self {
             Self::Safe(call) => Some(*call),
             Self::Numbered { .. } => None,
-        }
-    }
-
-    /// Makes the call if it is a safe one, with memory of its own.
-    pub(super) fn make_safe(&self, client: &Client) {
-        if let Self::Safe(call) = self {
-            call.make(client, &mut [7; BUFFER]);
         }
     }
 
@@ -197,6 +187,11 @@ impl Safe {
             }
             Self::Pipe => later!(batch.rump_sys_pipe()),
         }
+    }
+
+    /// Makes the call with memory of its own.
+    pub(super) fn make_apart(self, client: &Client) {
+        self.make(client, &mut [7; BUFFER]);
     }
 
     fn make(self, client: &Client, buffer: &mut [u8]) {
